@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// csr: the AXI4-Lite slave with the registers of REGISTERS.md (source: registers.toml).
+//
+// Does: holds the job registers, starts and aborts jobs, latches their end, raises the interrupt, passes on table words.
+// Latency: a write takes effect 2 cycles after the later of AW and W, B comes with it; R comes 2 cycles after AR.
+// Throughput: one write in 3 cycles and one read in 3 cycles, side by side; one of each outstanding.
+// Answers: OKAY; SLVERR for an address without register (reads 0, writes nothing). Address bits 1:0 are ignored; WSTRB is honoured;
+//   a TABLE word is passed on when it is written whole, else ignored. Reads have no side effects.
+// Assumes: status_done is a pulse at the end of each started job, with status_error_code and status_error_block valid in that cycle;
+//   status_busy is low from the cycle after it. result_*, count_* and peak_* are held by the engine until the next start.
+// Does not: check a job (job_control does), or copy the job registers: the engine copies them at job_start.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+`include "tensorpress_registers.vh"
+
+module csr #(
+    parameter LANES        = 8,     // lanes: 1..16
+    parameter BLOCK_BYTES  = 4096,  // largest raw block in bytes: a power of two, 512..16384
+    parameter CODECS       = 15,    // mask of the codecs built: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
+    parameter APACK_CODERS = 8      // S, interleaved coders of an apack block: 1..16
+) (
+    input  wire        clk,
+    input  wire        rst,
+
+    // AXI4-Lite
+    input  wire [11:0] s_axi_awaddr,
+    input  wire [2:0]  s_axi_awprot,   // not used
+    input  wire        s_axi_awvalid,
+    output wire        s_axi_awready,
+    input  wire [31:0] s_axi_wdata,
+    input  wire [3:0]  s_axi_wstrb,
+    input  wire        s_axi_wvalid,
+    output wire        s_axi_wready,
+    output wire [1:0]  s_axi_bresp,
+    output wire        s_axi_bvalid,
+    input  wire        s_axi_bready,
+    input  wire [11:0] s_axi_araddr,
+    input  wire [2:0]  s_axi_arprot,   // not used
+    input  wire        s_axi_arvalid,
+    output wire        s_axi_arready,
+    output wire [31:0] s_axi_rdata,
+    output wire [1:0]  s_axi_rresp,
+    output wire        s_axi_rvalid,
+    input  wire        s_axi_rready,
+
+    // Job: one-cycle pulses, and the plain register values
+    output wire        job_start,
+    output wire        job_abort,
+    output wire [3:0]  job_codec,
+    output wire        job_decompress,
+    output wire        job_stream,
+    output wire        job_signed,
+    output wire [7:0]  job_zero,
+    output wire [31:0] job_values,
+    output wire [15:0] job_block_values,
+    output wire [31:0] job_raw_address,
+    output wire [31:0] job_index_address,
+    output wire [31:0] job_payload_address,
+    output wire [31:0] job_payload_words,
+
+    // Words written into the TABLE window: a one-cycle pulse each
+    output wire        table_valid,
+    output wire [7:0]  table_address,
+    output wire [31:0] table_data,
+
+    // State, results and counters of the engine
+    input  wire        status_busy,
+    input  wire        status_done,        // pulse
+    input  wire [7:0]  status_error_code,  // valid with status_done; 0 = no error
+    input  wire [31:0] status_error_block,
+    input  wire [31:0] result_blocks,
+    input  wire [31:0] result_payload_words,
+    input  wire [31:0] result_raw_blocks,
+    input  wire [31:0] count_cycles,
+    input  wire [31:0] count_lane_busy,
+    input  wire [31:0] count_lane_starved,
+    input  wire [31:0] count_lane_blocked,
+    input  wire [31:0] count_lane_idle,
+    input  wire [31:0] count_read_beats,
+    input  wire [31:0] count_read_wait,
+    input  wire [31:0] count_write_beats,
+    input  wire [31:0] count_write_wait,
+    input  wire [31:0] count_stream_wait,
+    input  wire [31:0] peak_reads,
+    input  wire [31:0] peak_writes,
+
+    // "Symbol matches C++ common word: 'interrupt'": harmless, Verilator renames it; the name is the one that integration tools look for
+    // verilator lint_off SYMRSVDWORD
+    output wire        interrupt           // level
+    // verilator lint_on SYMRSVDWORD
+);
+
+    localparam VALUE_WIDTH       = 8;
+    localparam STREAM_BYTES_LOG2 = 3;
+    localparam BLOCK_BYTES_LOG2  = $clog2(BLOCK_BYTES);
+    localparam CODERS            = ((CODECS >> 3) & 1) != 0 ? APACK_CODERS : 0;
+
+    generate
+        if (LANES < 1 || LANES > 16) begin : g_check_lanes
+            csr_LANES_must_be_in_1_to_16 u_error ();
+        end
+        if (BLOCK_BYTES < 512 || BLOCK_BYTES > 16384 || (BLOCK_BYTES & (BLOCK_BYTES - 1)) != 0) begin : g_check_block_bytes
+            csr_BLOCK_BYTES_must_be_a_power_of_two_in_512_to_16384 u_error ();
+        end
+        if (CODECS < 0 || CODECS > 15) begin : g_check_codecs
+            csr_CODECS_must_be_in_0_to_15 u_error ();
+        end
+        if (APACK_CODERS < 1 || APACK_CODERS > 16) begin : g_check_apack_coders
+            csr_APACK_CODERS_must_be_in_1_to_16 u_error ();
+        end
+    endgenerate
+
+    localparam [1:0] OKAY   = 2'b00;
+    localparam [1:0] SLVERR = 2'b10;
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Write channels: AW and W are caught in any order; when both are here they take effect, and B goes out
+    // ---------------------------------------------------------------------------------------------------------------
+    reg         aw_held_q;
+    reg         w_held_q;
+    reg         bvalid_q;
+    reg         bad_write_q;
+    reg  [11:0] waddr_q;
+    reg  [31:0] wdata_q;
+    reg  [3:0]  wstrb_q;
+
+    wire        write = aw_held_q && w_held_q && !bvalid_q;
+
+    assign s_axi_awready = !aw_held_q;
+    assign s_axi_wready  = !w_held_q;
+    assign s_axi_bvalid  = bvalid_q;
+    assign s_axi_bresp   = bad_write_q ? SLVERR : OKAY;
+
+    always @(posedge clk) begin
+        if (!aw_held_q) waddr_q <= {s_axi_awaddr[11:2], 2'b00};
+        if (!w_held_q) begin
+            wdata_q <= s_axi_wdata;
+            wstrb_q <= s_axi_wstrb;
+        end
+
+        if (!aw_held_q) aw_held_q <= s_axi_awvalid;
+        else if (write) aw_held_q <= 1'b0;
+        if (!w_held_q) w_held_q <= s_axi_wvalid;
+        else if (write) w_held_q <= 1'b0;
+
+        if (write) begin
+            bvalid_q    <= 1'b1;
+            bad_write_q <= !`REG_IS_MAPPED(waddr_q);
+        end else if (s_axi_bready) begin
+            bvalid_q <= 1'b0;
+        end
+
+        if (rst) begin
+            aw_held_q <= 1'b0;
+            w_held_q  <= 1'b0;
+            bvalid_q  <= 1'b0;
+        end
+    end
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Plain registers
+    // ---------------------------------------------------------------------------------------------------------------
+    reg [31:0] scratch_q;
+    reg [31:0] config_q;
+    reg [31:0] values_q;
+    reg [31:0] block_values_q;
+    reg [31:0] raw_address_q;
+    reg [31:0] index_address_q;
+    reg [31:0] payload_address_q;
+    reg [31:0] payload_words_q;
+
+    genvar k;
+    generate
+        for (k = 0; k < 4; k = k + 1) begin : g_byte
+            always @(posedge clk) begin
+                if (write && wstrb_q[k]) begin
+                    if (waddr_q == `REG_SCRATCH) scratch_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_CONFIG) config_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_VALUES) values_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_BLOCK_VALUES) block_values_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_RAW_ADDRESS) raw_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_INDEX_ADDRESS) index_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_PAYLOAD_ADDRESS) payload_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (waddr_q == `REG_JOB_PAYLOAD_WORDS) payload_words_q[8*k+:8] <= wdata_q[8*k+:8];
+                end
+                if (rst) begin
+                    scratch_q[8*k+:8]         <= 8'd0;
+                    config_q[8*k+:8]          <= 8'd0;
+                    values_q[8*k+:8]          <= 8'd0;
+                    block_values_q[8*k+:8]    <= 8'd0;
+                    raw_address_q[8*k+:8]     <= 8'd0;
+                    index_address_q[8*k+:8]   <= 8'd0;
+                    payload_address_q[8*k+:8] <= 8'd0;
+                    payload_words_q[8*k+:8]   <= 8'd0;
+                end
+            end
+        end
+    endgenerate
+
+    assign job_codec           = config_q[`REG_JOB_CONFIG_CODEC_BITS];
+    assign job_decompress      = config_q[`REG_JOB_CONFIG_DECOMPRESS_SHIFT];
+    assign job_stream          = config_q[`REG_JOB_CONFIG_STREAM_SHIFT];
+    assign job_signed          = config_q[`REG_JOB_CONFIG_SIGNED_SHIFT];
+    assign job_zero            = config_q[`REG_JOB_CONFIG_ZERO_BITS];
+    assign job_values          = values_q;
+    assign job_block_values    = block_values_q[`REG_JOB_BLOCK_VALUES_VALUES_BITS];
+    assign job_raw_address     = raw_address_q;
+    assign job_index_address   = index_address_q;
+    assign job_payload_address = payload_address_q;
+    assign job_payload_words   = payload_words_q;
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Commands and state of the job
+    // ---------------------------------------------------------------------------------------------------------------
+    reg         start_q;
+    reg         abort_q;
+    reg         busy_q;      // from the START that was taken to status_done
+    reg         done_q;
+    reg  [7:0]  error_code_q;
+    reg  [31:0] error_block_q;
+    reg         irq_enable_q;
+    reg         irq_done_q;
+    reg         interrupt_q;
+
+    wire        busy        = busy_q || status_busy;
+    wire        command     = write && waddr_q == `REG_CONTROL && wstrb_q[0];
+    wire        take_start  = command && wdata_q[`REG_CONTROL_START_SHIFT] && !busy;
+    wire        take_abort  = command && wdata_q[`REG_CONTROL_ABORT_SHIFT] && busy;
+    wire        irq_write   = write && wstrb_q[0] && waddr_q == `REG_IRQ_STATUS && wdata_q[`REG_IRQ_STATUS_DONE_SHIFT];
+    wire        irq_enable  = write && wstrb_q[0] && waddr_q == `REG_IRQ_ENABLE;
+
+    always @(posedge clk) begin
+        start_q     <= take_start;
+        abort_q     <= take_abort;
+        interrupt_q <= irq_enable_q && irq_done_q;
+
+        if (take_start) begin
+            busy_q        <= 1'b1;
+            done_q        <= 1'b0;
+            error_code_q  <= 8'd0;
+            error_block_q <= 32'd0;
+        end else if (status_done) begin
+            busy_q        <= 1'b0;
+            done_q        <= 1'b1;
+            error_code_q  <= status_error_code;
+            error_block_q <= status_error_block;
+        end
+
+        if (irq_enable) irq_enable_q <= wdata_q[`REG_IRQ_ENABLE_DONE_SHIFT];
+        if (status_done) irq_done_q <= 1'b1;
+        else if (irq_write) irq_done_q <= 1'b0;
+
+        if (rst) begin
+            start_q       <= 1'b0;
+            abort_q       <= 1'b0;
+            busy_q        <= 1'b0;
+            done_q        <= 1'b0;
+            error_code_q  <= 8'd0;
+            error_block_q <= 32'd0;
+            irq_enable_q  <= 1'b0;
+            irq_done_q    <= 1'b0;
+            interrupt_q   <= 1'b0;
+        end
+    end
+
+    assign job_start = start_q;
+    assign job_abort = abort_q;
+    assign interrupt = interrupt_q;
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Table words
+    // ---------------------------------------------------------------------------------------------------------------
+    reg        table_valid_q;
+    reg [7:0]  table_address_q;
+    reg [31:0] table_data_q;
+
+    always @(posedge clk) begin
+        table_valid_q   <= write && wstrb_q == 4'b1111 && `REG_IS_TABLE(waddr_q) && !rst;
+        table_address_q <= waddr_q[9:2];
+        table_data_q    <= wdata_q;
+    end
+
+    assign table_valid   = table_valid_q;
+    assign table_address = table_address_q;
+    assign table_data    = table_data_q;
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Read channels: the address is held, the data are looked up and held
+    // ---------------------------------------------------------------------------------------------------------------
+    reg         ar_held_q;
+    reg         rvalid_q;
+    reg         bad_read_q;
+    reg  [11:0] raddr_q;
+    reg  [31:0] rdata_q;
+    reg  [31:0] rdata_d;
+
+    wire        read = ar_held_q && !rvalid_q;
+
+    assign s_axi_arready = !ar_held_q;
+    assign s_axi_rvalid  = rvalid_q;
+    assign s_axi_rdata   = rdata_q;
+    assign s_axi_rresp   = bad_read_q ? SLVERR : OKAY;
+
+    reg [31:0] capabilities;
+    reg [31:0] status;
+    always @* begin
+        capabilities = 32'd0;
+        capabilities[`REG_CAPABILITIES_LANES_BITS]             = LANES[4:0];
+        capabilities[`REG_CAPABILITIES_BLOCK_BYTES_LOG2_BITS]  = BLOCK_BYTES_LOG2[4:0];
+        capabilities[`REG_CAPABILITIES_VALUE_WIDTH_BITS]       = VALUE_WIDTH[5:0];
+        capabilities[`REG_CAPABILITIES_CODECS_BITS]            = CODECS[3:0] | 4'b0001;
+        capabilities[`REG_CAPABILITIES_APACK_CODERS_BITS]      = CODERS[4:0];
+        capabilities[`REG_CAPABILITIES_STREAM_BYTES_LOG2_BITS] = STREAM_BYTES_LOG2[3:0];
+
+        status = 32'd0;
+        status[`REG_STATUS_BUSY_SHIFT]      = busy;
+        status[`REG_STATUS_DONE_SHIFT]      = done_q;
+        status[`REG_STATUS_ERROR_SHIFT]     = |error_code_q;
+        status[`REG_STATUS_ERROR_CODE_BITS] = error_code_q;
+    end
+
+    always @* begin
+        rdata_d = 32'd0;
+        case (raddr_q)
+            `REG_ID:                   rdata_d = `REG_ID_VALUE;
+            `REG_VERSION:              rdata_d = `REG_VERSION_VALUE;
+            `REG_CAPABILITIES:         rdata_d = capabilities;
+            `REG_SCRATCH:              rdata_d = scratch_q;
+            `REG_STATUS:               rdata_d = status;
+            `REG_ERROR_BLOCK:          rdata_d = error_block_q;
+            `REG_IRQ_ENABLE:           rdata_d[`REG_IRQ_ENABLE_DONE_SHIFT] = irq_enable_q;
+            `REG_IRQ_STATUS:           rdata_d[`REG_IRQ_STATUS_DONE_SHIFT] = irq_done_q;
+            `REG_JOB_CONFIG:           rdata_d = {16'd0, config_q[15:0]};
+            `REG_JOB_VALUES:           rdata_d = values_q;
+            `REG_JOB_BLOCK_VALUES:     rdata_d = {16'd0, block_values_q[15:0]};
+            `REG_JOB_RAW_ADDRESS:      rdata_d = raw_address_q;
+            `REG_JOB_INDEX_ADDRESS:    rdata_d = index_address_q;
+            `REG_JOB_PAYLOAD_ADDRESS:  rdata_d = payload_address_q;
+            `REG_JOB_PAYLOAD_WORDS:    rdata_d = payload_words_q;
+            `REG_RESULT_BLOCKS:        rdata_d = result_blocks;
+            `REG_RESULT_PAYLOAD_WORDS: rdata_d = result_payload_words;
+            `REG_RESULT_RAW_BLOCKS:    rdata_d = result_raw_blocks;
+            `REG_COUNT_CYCLES:         rdata_d = count_cycles;
+            `REG_COUNT_LANE_BUSY:      rdata_d = count_lane_busy;
+            `REG_COUNT_LANE_STARVED:   rdata_d = count_lane_starved;
+            `REG_COUNT_LANE_BLOCKED:   rdata_d = count_lane_blocked;
+            `REG_COUNT_LANE_IDLE:      rdata_d = count_lane_idle;
+            `REG_COUNT_READ_BEATS:     rdata_d = count_read_beats;
+            `REG_COUNT_READ_WAIT:      rdata_d = count_read_wait;
+            `REG_COUNT_WRITE_BEATS:    rdata_d = count_write_beats;
+            `REG_COUNT_WRITE_WAIT:     rdata_d = count_write_wait;
+            `REG_COUNT_STREAM_WAIT:    rdata_d = count_stream_wait;
+            `REG_PEAK_READS:           rdata_d = peak_reads;
+            `REG_PEAK_WRITES:          rdata_d = peak_writes;
+            default:                   rdata_d = 32'd0;  // CONTROL, TABLE and what is not mapped
+        endcase
+    end
+
+    always @(posedge clk) begin
+        if (!ar_held_q) raddr_q <= {s_axi_araddr[11:2], 2'b00};
+
+        if (!ar_held_q) ar_held_q <= s_axi_arvalid;
+        else if (read) ar_held_q <= 1'b0;
+
+        if (read) begin
+            rvalid_q   <= 1'b1;
+            rdata_q    <= rdata_d;
+            bad_read_q <= !`REG_IS_MAPPED(raddr_q);
+        end else if (s_axi_rready) begin
+            rvalid_q <= 1'b0;
+        end
+
+        if (rst) begin
+            ar_held_q <= 1'b0;
+            rvalid_q  <= 1'b0;
+        end
+    end
+
+    wire unused_bits = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0], config_q[31:16], block_values_q[31:16]};
+
+endmodule
+
+`resetall
