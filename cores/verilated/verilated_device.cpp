@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A PC as the board: the Verilated `tensorpress_engine` with a memory, a CPU port, two stream partners and a bus checker around it,
+// behind a flat C interface that Python loads with ctypes (host/tensorpress/device/verilated.py).
+//
+//   CPU port       one AXI4-Lite access at a time, played cycle by cycle; address and data phases drift apart when stalls are asked for
+//   memory         AXI4 slave over the caller's bytes: latency, bandwidth, outstanding limits, random stalls, error responses, silence
+//   streams        bytes to s_axis_raw, bytes from m_axis_raw, with random pauses
+//   checker        always on; the first broken rule is kept as text and ends the run
+//
+// One call of tick() is one clock cycle. Inputs are chosen after the rising edge from what was sampled before it, so every signal that
+// this file drives behaves like a register, and a valid once raised stays until it is taken.
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "Vtensorpress_engine.h"
+#include "verilated.h"
+#ifdef TP_TRACE_FST
+#include "verilated_fst_c.h"
+using TraceFile = VerilatedFstC;
+#define TP_TRACE
+#elif defined(TP_TRACE_VCD)
+#include "verilated_vcd_c.h"
+using TraceFile = VerilatedVcdC;
+#define TP_TRACE
+#endif
+
+namespace {
+
+constexpr uint32_t kMaxBeats = 16;     // AXI3 and AXI4 at once
+constexpr uint32_t kWordBytes = 8;
+constexpr uint64_t kPage = 4096;
+constexpr int64_t kOne = 1 << 16;      // fixed point of the bandwidth tokens
+
+enum Channel { AR, R, AW, W, B, STREAM_IN, STREAM_OUT, LITE, CHANNELS };
+const char *const kChannelNames[CHANNELS] = {"ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite"};
+
+// xoshiro-like generators would do as well; splitmix64 is short and good enough for stalls.
+struct Random {
+    uint64_t state = 1;
+    uint32_t next() {
+        uint64_t z = (state += 0x9E3779B97F4A7C15ull);
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+        return static_cast<uint32_t>((z ^ (z >> 31)) >> 16);
+    }
+};
+
+// A stall begins with `probability` in a free cycle and lasts 1..`longest` cycles.
+struct Stall {
+    uint32_t probability = 0;  // of 65536
+    uint32_t longest = 1;
+    uint32_t left = 0;
+    bool blocked(Random &random) {
+        if (left) { --left; return true; }
+        if (!probability) return false;
+        const uint32_t r = random.next();
+        if ((r & 0xFFFF) >= probability) return false;
+        left = (r >> 16) % longest;
+        return true;
+    }
+};
+
+struct Range { uint64_t start, end; };
+
+struct Windows {
+    std::vector<Range> ranges;
+    size_t last = 0;
+    bool holds(uint64_t start, uint64_t end) {
+        if (last < ranges.size() && start >= ranges[last].start && end <= ranges[last].end) return true;
+        for (size_t i = 0; i < ranges.size(); ++i)
+            if (start >= ranges[i].start && end <= ranges[i].end) { last = i; return true; }
+        return false;
+    }
+};
+
+struct ReadBurst { uint64_t address, due; uint32_t beats, sent, id; };
+struct WriteBurst { uint64_t address, due, number; uint32_t beats, taken, id, response; };
+struct StreamBeat { uint64_t data; uint8_t keep; bool last; };
+
+// Error responses: `first` counts beats (reads) or bursts (writes) from the moment of arming; `count` of them in a row fail.
+struct Fault { uint64_t first = 0, count = 0, seen = 0; uint32_t response = 2; };
+
+// What the design must hold stable on one of its valid/ready outputs.
+struct Hold {
+    bool waiting = false;
+    uint64_t a = 0, b = 0;
+};
+
+struct Device {
+    std::unique_ptr<VerilatedContext> context;
+    std::unique_ptr<Vtensorpress_engine> top;
+#ifdef TP_TRACE
+    std::unique_ptr<TraceFile> trace;
+#endif
+    uint8_t *memory;
+    uint64_t base, size;
+    uint64_t cycle = 0;
+    Random random;
+    Stall stall[CHANNELS];
+    std::string violation;
+    bool in_reset = false;
+    uint32_t reset_age = 0;
+
+    // memory settings
+    uint32_t read_latency = 40, write_latency = 20, read_limit = 4, write_limit = 4;
+    int64_t read_rate = kOne, write_rate = kOne, shared_rate = 0;  // beats a cycle, fixed point; shared 0 = unlimited
+    int64_t read_tokens = 0, write_tokens = 0, shared_tokens = 0;
+    bool dead = false, address_waits_for_data = false, check_windows = true;
+    Fault read_fault, write_fault;
+    Windows read_windows, write_windows;
+
+    // memory state
+    std::deque<ReadBurst> reads;
+    std::deque<WriteBurst> writes;   // from AW until B is taken
+    size_t writes_filled = 0;        // of those: bursts whose last beat has come
+    bool r_is_fault = false;
+
+    // statistics
+    uint64_t read_bursts = 0, read_beats = 0, write_bursts = 0, write_beats = 0, peak_reads = 0, peak_writes = 0;
+    uint64_t stream_in_beats = 0, stream_out_beats = 0;
+
+    // streams
+    std::deque<StreamBeat> stream_in;
+    std::vector<uint8_t> stream_out;
+    std::vector<uint64_t> stream_out_lasts;  // byte positions after which TLAST was seen
+    uint64_t stream_out_base = 0;            // bytes already handed to the caller
+
+    // AXI4-Lite master
+    bool lite_aw = false, lite_w = false, lite_b = false, lite_ar = false, lite_r = false;
+    uint32_t lite_address = 0, lite_data = 0, lite_response = 0;
+
+    Hold hold_ar, hold_aw, hold_w, hold_m, hold_lite_b, hold_lite_r;
+
+    void fail(const char *format, ...) __attribute__((format(printf, 2, 3))) {
+        if (!violation.empty()) return;
+        char text[400];
+        int n = snprintf(text, sizeof text, "cycle %llu: ", static_cast<unsigned long long>(cycle));
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(text + n, sizeof text - n, format, arguments);
+        va_end(arguments);
+        violation = text;
+    }
+
+    Device(uint8_t *memory_bytes, uint64_t memory_base, uint64_t memory_size, uint64_t seed, const char *trace_path)
+        : context(new VerilatedContext), memory(memory_bytes), base(memory_base), size(memory_size) {
+        random.state = seed * 2 + 1;
+        context->randReset(2);  // registers without a reset start with anything
+        context->randSeed(static_cast<int>(seed % 0x7FFFFFFF) + 1);
+#ifdef TP_TRACE
+        context->traceEverOn(true);
+#endif
+        top.reset(new Vtensorpress_engine(context.get(), "TOP"));
+#ifdef TP_TRACE
+        if (trace_path && *trace_path) {
+            trace.reset(new TraceFile);
+            top->trace(trace.get(), 99);
+            trace->open(trace_path);
+        }
+#else
+        (void)trace_path;
+#endif
+        idle_inputs();
+    }
+
+    ~Device() {
+        top->final();
+#ifdef TP_TRACE
+        if (trace) trace->close();
+#endif
+    }
+
+    void idle_inputs() {
+        auto set_optional = [](auto *t) {
+            if constexpr (requires { t->s_axi_awprot; }) t->s_axi_awprot = 0;
+            if constexpr (requires { t->s_axi_arprot; }) t->s_axi_arprot = 0;
+        };
+        set_optional(top.get());
+        top->aclk = 0;
+        top->aresetn = 1;
+        top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = top->s_axi_arvalid = top->s_axi_rready = 0;
+        top->s_axi_wstrb = 0xF;
+        top->m_axi_arready = top->m_axi_rvalid = top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
+        top->s_axis_raw_tvalid = top->m_axis_raw_tready = 0;
+    }
+
+    void clear_bus_state() {
+        reads.clear();
+        writes.clear();
+        writes_filled = 0;
+        lite_aw = lite_w = lite_b = lite_ar = lite_r = false;
+        hold_ar = hold_aw = hold_w = hold_m = hold_lite_b = hold_lite_r = Hold();
+        for (auto &s : stall) s.left = 0;
+    }
+
+    void reset(uint32_t cycles) {
+        clear_bus_state();
+        idle_inputs();
+        top->aresetn = 0;
+        in_reset = true;
+        reset_age = 0;
+        for (uint32_t i = 0; i < cycles; ++i) { tick(); ++reset_age; }
+        clear_bus_state();
+        idle_inputs();
+        in_reset = false;
+        for (uint32_t i = 0; i < 2; ++i) tick();
+    }
+
+    void check_hold(Hold &hold, const char *channel, bool valid, bool ready, uint64_t a, uint64_t b, uint64_t address) {
+        if (hold.waiting) {
+            if (!valid) fail("%s: valid was taken back before ready came (address 0x%llx)", channel, (unsigned long long)address);
+            else if (hold.a != a || hold.b != b)
+                fail("%s: payload changed while valid waited for ready (address 0x%llx)", channel, (unsigned long long)address);
+        }
+        hold.waiting = valid && !ready;
+        hold.a = a;
+        hold.b = b;
+    }
+
+    void check_burst(const char *channel, uint64_t address, uint32_t beats, uint32_t size_code, uint32_t burst) {
+        if (beats > kMaxBeats) fail("%s: burst of %u beats at 0x%llx, at most %u", channel, beats, (unsigned long long)address, kMaxBeats);
+        if (burst != 1) fail("%s: burst type %u at 0x%llx, not INCR", channel, burst, (unsigned long long)address);
+        if (size_code != 3) fail("%s: size %u at 0x%llx, not 8 bytes", channel, size_code, (unsigned long long)address);
+        if (address % kWordBytes) fail("%s: address 0x%llx is not a multiple of 8", channel, (unsigned long long)address);
+        if (address / kPage != (address + uint64_t(beats) * kWordBytes - 1) / kPage)
+            fail("%s: %u beats at 0x%llx cross a 4 KiB boundary", channel, beats, (unsigned long long)address);
+    }
+
+    bool in_memory(uint64_t address) const { return address >= base && address + kWordBytes <= base + size; }
+
+    void tick() {
+        Vtensorpress_engine &t = *top;
+        t.aclk = 0;
+        t.eval();
+#ifdef TP_TRACE
+        if (trace) trace->dump(cycle * 10 + 5);
+#endif
+
+        if (in_reset) {
+            if (reset_age > 2 && (t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_bvalid || t.s_axi_rvalid || t.m_axis_raw_tvalid))
+                fail("reset: a valid output is high");
+            t.aclk = 1;
+            t.eval();
+#ifdef TP_TRACE
+            if (trace) trace->dump(cycle * 10 + 10);
+#endif
+            ++cycle;
+            return;
+        }
+
+        // ---- sample, before the edge
+        const bool ar = t.m_axi_arvalid && t.m_axi_arready;
+        const bool r = t.m_axi_rvalid && t.m_axi_rready;
+        const bool aw = t.m_axi_awvalid && t.m_axi_awready;
+        const bool w = t.m_axi_wvalid && t.m_axi_wready;
+        const bool b = t.m_axi_bvalid && t.m_axi_bready;
+        const bool w_waits = t.m_axi_wvalid;
+        const uint64_t ar_address = t.m_axi_araddr, aw_address = t.m_axi_awaddr, w_data = t.m_axi_wdata;
+        const uint32_t ar_beats = uint32_t(t.m_axi_arlen) + 1, aw_beats = uint32_t(t.m_axi_awlen) + 1, w_strobe = t.m_axi_wstrb;
+        const uint32_t ar_id = t.m_axi_arid, aw_id = t.m_axi_awid;
+        const bool w_last = t.m_axi_wlast;
+        const bool in = t.s_axis_raw_tvalid && t.s_axis_raw_tready;
+        const bool out = t.m_axis_raw_tvalid && t.m_axis_raw_tready;
+        const uint64_t out_data = t.m_axis_raw_tdata;
+        const uint32_t out_keep = t.m_axis_raw_tkeep;
+        const bool out_last = t.m_axis_raw_tlast;
+        const bool lite_aw_taken = t.s_axi_awvalid && t.s_axi_awready, lite_w_taken = t.s_axi_wvalid && t.s_axi_wready;
+        const bool lite_b_taken = t.s_axi_bvalid && t.s_axi_bready, lite_ar_taken = t.s_axi_arvalid && t.s_axi_arready;
+        const bool lite_r_taken = t.s_axi_rvalid && t.s_axi_rready;
+        const uint32_t lite_b_response = t.s_axi_bresp, lite_r_response = t.s_axi_rresp, lite_r_data = t.s_axi_rdata;
+
+        // ---- check
+        check_hold(hold_ar, "AR", t.m_axi_arvalid, t.m_axi_arready, ar_address, ar_beats | ar_id << 16 | t.m_axi_arburst << 20, ar_address);
+        check_hold(hold_aw, "AW", t.m_axi_awvalid, t.m_axi_awready, aw_address, aw_beats | aw_id << 16 | t.m_axi_awburst << 20, aw_address);
+        check_hold(hold_w, "W", t.m_axi_wvalid, t.m_axi_wready, w_data, w_strobe | uint32_t(w_last) << 8,
+                   writes_filled < writes.size() ? writes[writes_filled].address + writes[writes_filled].taken * kWordBytes : 0);
+        check_hold(hold_m, "m_axis_raw", t.m_axis_raw_tvalid, t.m_axis_raw_tready, out_data, out_keep | uint32_t(out_last) << 8, stream_out.size());
+        check_hold(hold_lite_b, "AXI4-Lite B", t.s_axi_bvalid, t.s_axi_bready, t.s_axi_bresp, 0, lite_address);
+        check_hold(hold_lite_r, "AXI4-Lite R", t.s_axi_rvalid, t.s_axi_rready, t.s_axi_rdata, t.s_axi_rresp, lite_address);
+        if (t.s_axi_bvalid && (!lite_b || lite_aw || lite_w)) fail("AXI4-Lite B: a response before the write (address 0x%x)", lite_address);
+        if (t.s_axi_rvalid && (!lite_r || lite_ar)) fail("AXI4-Lite R: a response before the read (address 0x%x)", lite_address);
+
+        if (ar) {
+            check_burst("AR", ar_address, ar_beats, t.m_axi_arsize, t.m_axi_arburst);
+            if (check_windows && !read_windows.holds(ar_address, ar_address + uint64_t(ar_beats) * kWordBytes))
+                fail("AR: read of %u words at 0x%llx outside the buffers of the job", ar_beats, (unsigned long long)ar_address);
+            reads.push_back({ar_address, cycle + read_latency, ar_beats, 0, ar_id});
+            ++read_bursts;
+            peak_reads = std::max<uint64_t>(peak_reads, reads.size());
+        }
+        if (aw) {
+            check_burst("AW", aw_address, aw_beats, t.m_axi_awsize, t.m_axi_awburst);
+            writes.push_back({aw_address, 0, write_fault.seen, aw_beats, 0, aw_id, 0});
+            if (write_fault.count && write_fault.seen >= write_fault.first && write_fault.seen < write_fault.first + write_fault.count)
+                writes.back().response = write_fault.response;
+            ++write_fault.seen;
+            ++write_bursts;
+            peak_writes = std::max<uint64_t>(peak_writes, writes.size());
+        }
+        if (w) {
+            // W is accepted only for a burst whose address has come, so there is one
+            WriteBurst &burst = writes[writes_filled];
+            const uint64_t address = burst.address + uint64_t(burst.taken) * kWordBytes;
+            const bool is_last = ++burst.taken == burst.beats;
+            if (w_last != is_last)
+                fail("W: WLAST is %d in beat %u of %u, burst at 0x%llx", w_last, burst.taken, burst.beats, (unsigned long long)burst.address);
+            for (uint32_t i = 0; i < kWordBytes;) {  // runs of strobed bytes
+                if (!(w_strobe >> i & 1)) { ++i; continue; }
+                uint32_t end = i;
+                while (end < kWordBytes && (w_strobe >> end & 1)) ++end;
+                if (check_windows && !write_windows.holds(address + i, address + end))
+                    fail("W: write of bytes 0x%llx..0x%llx outside the destination of the job", (unsigned long long)(address + i),
+                         (unsigned long long)(address + end - 1));
+                else if (in_memory(address)) memcpy(memory + (address - base) + i, reinterpret_cast<const uint8_t *>(&w_data) + i, end - i);
+                else burst.response = 3;
+                i = end;
+            }
+            ++write_beats;
+            write_tokens -= kOne;
+            shared_tokens -= kOne;
+            if (is_last) { burst.due = cycle + write_latency; ++writes_filled; }
+        }
+        if (r) {
+            ReadBurst &burst = reads.front();
+            ++read_beats;
+            ++read_fault.seen;
+            if (++burst.sent == burst.beats) reads.pop_front();
+        }
+        if (b) { writes.pop_front(); --writes_filled; }
+        if (in) { stream_in.pop_front(); ++stream_in_beats; }
+        if (out) {
+            uint32_t bytes = 0;
+            while (bytes < kWordBytes && (out_keep >> bytes & 1)) ++bytes;
+            if (out_keep != (1u << bytes) - 1 || bytes == 0 || (bytes < kWordBytes && !out_last))
+                fail("m_axis_raw: TKEEP 0x%02x with TLAST %d at byte %zu", out_keep, out_last, stream_out.size());
+            const uint8_t *p = reinterpret_cast<const uint8_t *>(&out_data);
+            stream_out.insert(stream_out.end(), p, p + bytes);
+            if (out_last) stream_out_lasts.push_back(stream_out_base + stream_out.size());
+            ++stream_out_beats;
+        }
+        if (lite_aw_taken) lite_aw = false;
+        if (lite_w_taken) lite_w = false;
+        if (lite_b_taken) { lite_b = false; lite_response = lite_b_response; }
+        if (lite_ar_taken) lite_ar = false;
+        if (lite_r_taken) { lite_r = false; lite_response = lite_r_response; lite_data = lite_r_data; }
+
+        // ---- the edge
+        t.aclk = 1;
+        t.eval();
+#ifdef TP_TRACE
+        if (trace) trace->dump(cycle * 10 + 10);
+#endif
+        ++cycle;
+
+        // ---- choose the inputs of the next cycle
+        read_tokens = std::min(read_tokens + read_rate, 2 * kOne);
+        write_tokens = std::min(write_tokens + write_rate, 2 * kOne);
+        if (shared_rate) shared_tokens = std::min(shared_tokens + shared_rate, 2 * kOne);
+        else shared_tokens = 2 * kOne;
+
+        t.m_axi_arready = !dead && reads.size() < read_limit && !stall[AR].blocked(random);
+        t.m_axi_awready = !dead && writes.size() < write_limit && (!address_waits_for_data || w_waits) && !stall[AW].blocked(random);
+        t.m_axi_wready = !dead && writes_filled < writes.size() && write_tokens >= kOne && shared_tokens >= kOne && !stall[W].blocked(random);
+
+        if (!t.m_axi_rvalid || r) {
+            const bool ready = !dead && !reads.empty() && reads.front().due <= cycle && read_tokens >= kOne && shared_tokens >= kOne;
+            t.m_axi_rvalid = ready && !stall[R].blocked(random);
+            if (t.m_axi_rvalid) {
+                const ReadBurst &burst = reads.front();
+                const uint64_t address = burst.address + uint64_t(burst.sent) * kWordBytes;
+                uint64_t data = 0xDEADBEEFDEADBEEFull;
+                uint32_t response = 0;
+                if (read_fault.count && read_fault.seen >= read_fault.first && read_fault.seen < read_fault.first + read_fault.count)
+                    response = read_fault.response;
+                else if (in_memory(address)) memcpy(&data, memory + (address - base), kWordBytes);
+                else response = 3;
+                t.m_axi_rdata = data;
+                t.m_axi_rresp = response;
+                t.m_axi_rid = burst.id;
+                t.m_axi_rlast = burst.sent + 1 == burst.beats;
+                read_tokens -= kOne;
+                shared_tokens -= kOne;
+            }
+        }
+        if (!t.m_axi_bvalid || b) {
+            t.m_axi_bvalid = !dead && writes_filled > 0 && writes.front().due <= cycle && !stall[B].blocked(random);
+            if (t.m_axi_bvalid) {
+                t.m_axi_bid = writes.front().id;
+                t.m_axi_bresp = writes.front().response;
+            }
+        }
+        if (!t.s_axis_raw_tvalid || in) {
+            t.s_axis_raw_tvalid = !stream_in.empty() && !stall[STREAM_IN].blocked(random);
+            if (t.s_axis_raw_tvalid) {
+                const StreamBeat &beat = stream_in.front();
+                t.s_axis_raw_tdata = beat.data;
+                t.s_axis_raw_tkeep = beat.keep;
+                t.s_axis_raw_tlast = beat.last;
+            }
+        }
+        t.m_axis_raw_tready = !stall[STREAM_OUT].blocked(random);
+
+        if (!t.s_axi_awvalid || lite_aw_taken) t.s_axi_awvalid = lite_aw && !stall[LITE].blocked(random);
+        if (!t.s_axi_wvalid || lite_w_taken) t.s_axi_wvalid = lite_w && !stall[LITE].blocked(random);
+        if (!t.s_axi_arvalid || lite_ar_taken) t.s_axi_arvalid = lite_ar && !stall[LITE].blocked(random);
+        t.s_axi_bready = lite_b && !stall[LITE].blocked(random);
+        t.s_axi_rready = lite_r && !stall[LITE].blocked(random);
+    }
+
+    bool lite_write(uint32_t address, uint32_t data, uint64_t limit) {
+        lite_address = address;
+        lite_aw = lite_w = lite_b = true;
+        top->s_axi_awaddr = address;
+        top->s_axi_wdata = data;
+        for (uint64_t i = 0; i < limit && lite_b && violation.empty(); ++i) tick();
+        return !lite_b;
+    }
+
+    bool lite_read(uint32_t address, uint64_t limit) {
+        lite_address = address;
+        lite_ar = lite_r = true;
+        top->s_axi_araddr = address;
+        for (uint64_t i = 0; i < limit && lite_r && violation.empty(); ++i) tick();
+        return !lite_r;
+    }
+};
+
+enum Answer { kDone = 0, kCycles = 1, kViolation = 2, kSilent = 3, kBadResponse = 4 };
+
+}  // namespace
+
+extern "C" {
+
+Device *tp_create(uint8_t *memory, uint64_t base, uint64_t size, uint64_t seed, const char *trace) {
+    return new Device(memory, base, size, seed, trace);
+}
+
+void tp_destroy(Device *d) { delete d; }
+
+void tp_reset(Device *d, uint32_t cycles) { d->reset(cycles); }
+
+// Settings by name; -1 when there is no such setting. Rates are beats a cycle, stalls a probability.
+int tp_configure(Device *d, const char *name, double value) {
+    const std::string key(name);
+    const auto u = static_cast<uint32_t>(value);
+    if (key == "read_latency") d->read_latency = u;
+    else if (key == "write_latency") d->write_latency = u;
+    else if (key == "read_outstanding") d->read_limit = u;
+    else if (key == "write_outstanding") d->write_limit = u;
+    else if (key == "read_rate") d->read_rate = static_cast<int64_t>(value * kOne);
+    else if (key == "write_rate") d->write_rate = static_cast<int64_t>(value * kOne);
+    else if (key == "shared_rate") d->shared_rate = static_cast<int64_t>(value * kOne);
+    else if (key == "dead") d->dead = value != 0;
+    else if (key == "address_waits_for_data") d->address_waits_for_data = value != 0;
+    else if (key == "check_windows") d->check_windows = value != 0;
+    else {
+        for (int c = 0; c < CHANNELS; ++c) {
+            if (key == std::string("stall_") + kChannelNames[c]) { d->stall[c].probability = static_cast<uint32_t>(value * 65536); return 0; }
+            if (key == std::string("stall_longest_") + kChannelNames[c]) { d->stall[c].longest = u ? u : 1; return 0; }
+        }
+        return -1;
+    }
+    return 0;
+}
+
+// From now on, `count` read beats (write bursts) beginning with number `first` get `response` (2 SLVERR, 3 DECERR). count 0 disarms.
+void tp_fault(Device *d, int is_write, uint64_t first, uint64_t count, uint32_t response) {
+    Fault &fault = is_write ? d->write_fault : d->read_fault;
+    fault.first = first;
+    fault.count = count;
+    fault.seen = 0;
+    fault.response = response;
+}
+
+// ranges: start, end of `reads` read windows, then of `writes` write windows.
+void tp_windows(Device *d, const uint64_t *ranges, uint32_t reads, uint32_t writes) {
+    d->read_windows = Windows();
+    d->write_windows = Windows();
+    for (uint32_t i = 0; i < reads; ++i) d->read_windows.ranges.push_back({ranges[2 * i], ranges[2 * i + 1]});
+    for (uint32_t i = reads; i < reads + writes; ++i) d->write_windows.ranges.push_back({ranges[2 * i], ranges[2 * i + 1]});
+}
+
+int tp_write(Device *d, uint32_t address, const uint32_t *data, uint32_t count, uint64_t limit) {
+    for (uint32_t i = 0; i < count; ++i) {
+        const bool answered = d->lite_write(address + 4 * i, data[i], limit);
+        if (!d->violation.empty()) return kViolation;
+        if (!answered) return kSilent;
+        if (d->lite_response) return kBadResponse;
+    }
+    return kDone;
+}
+
+int tp_read(Device *d, uint32_t address, uint32_t *data, uint64_t limit) {
+    const bool answered = d->lite_read(address, limit);
+    *data = d->lite_data;
+    if (!d->violation.empty()) return kViolation;
+    if (!answered) return kSilent;
+    return d->lite_response ? kBadResponse : kDone;
+}
+
+// Runs until the interrupt (if asked for) is high, at most `cycles`.
+int tp_run(Device *d, uint64_t cycles, int until_interrupt) {
+    for (uint64_t i = 0; i < cycles; ++i) {
+        if (!d->violation.empty()) return kViolation;
+        if (until_interrupt && d->top->interrupt) return kDone;
+        d->tick();
+    }
+    if (!d->violation.empty()) return kViolation;
+    return until_interrupt && d->top->interrupt ? kDone : kCycles;
+}
+
+void tp_stream_send(Device *d, const uint8_t *bytes, uint64_t count, int last) {
+    for (uint64_t i = 0; i < count; i += kWordBytes) {
+        const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(kWordBytes, count - i));
+        StreamBeat beat = {0xA5A5A5A5A5A5A5A5ull, static_cast<uint8_t>((1u << n) - 1), last && i + n == count};
+        memcpy(&beat.data, bytes + i, n);
+        d->stream_in.push_back(beat);
+    }
+}
+
+// Copies up to `count` bytes out of what m_axis_raw has given; returns how many.
+uint64_t tp_stream_receive(Device *d, uint8_t *bytes, uint64_t count) {
+    const uint64_t n = std::min<uint64_t>(count, d->stream_out.size());
+    if (n) memcpy(bytes, d->stream_out.data(), n);
+    d->stream_out.erase(d->stream_out.begin(), d->stream_out.begin() + static_cast<std::ptrdiff_t>(n));
+    d->stream_out_base += n;
+    return n;
+}
+
+// The next packet end, as a count of bytes from the first byte not yet received; -1 when none is known. pop forgets it.
+int64_t tp_stream_last(Device *d, int pop) {
+    if (d->stream_out_lasts.empty()) return -1;
+    const auto at = static_cast<int64_t>(d->stream_out_lasts.front()) - static_cast<int64_t>(d->stream_out_base);
+    if (pop) d->stream_out_lasts.erase(d->stream_out_lasts.begin());
+    return at;
+}
+
+// Forgets what was not sent and what was not received. A beat that is already offered on s_axis_raw is withdrawn: the partner is reset.
+void tp_stream_clear(Device *d) {
+    d->stream_in.clear();
+    d->top->s_axis_raw_tvalid = 0;
+    d->stream_out_base += d->stream_out.size();
+    d->stream_out.clear();
+    d->stream_out_lasts.clear();
+}
+
+const char *tp_violation(Device *d) { return d->violation.c_str(); }
+
+void tp_clear_violation(Device *d) { d->violation.clear(); }
+
+int64_t tp_statistic(Device *d, const char *name) {
+    const std::string key(name);
+    uint64_t value;
+    if (key == "cycle") value = d->cycle;
+    else if (key == "interrupt") value = d->top->interrupt;
+    else if (key == "read_bursts") value = d->read_bursts;
+    else if (key == "read_beats") value = d->read_beats;
+    else if (key == "write_bursts") value = d->write_bursts;
+    else if (key == "write_beats") value = d->write_beats;
+    else if (key == "peak_reads") value = d->peak_reads;
+    else if (key == "peak_writes") value = d->peak_writes;
+    else if (key == "reads_open") value = d->reads.size();
+    else if (key == "writes_open") value = d->writes.size();
+    else if (key == "stream_in_beats") value = d->stream_in_beats;
+    else if (key == "stream_out_beats") value = d->stream_out_beats;
+    else if (key == "stream_in_left") value = d->stream_in.size();
+    else if (key == "stream_out_left") value = d->stream_out.size();
+    else return -1;
+    return static_cast<int64_t>(value);
+}
+
+}  // extern "C"

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices that hold an engine: the software model, the Verilated RTL, a PYNQ board. All speak :class:`~tensorpress.device.base.Device`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorpress.device.base import Buffer, BufferPart, Device
+from tensorpress.errors import DeviceNotFoundError, InputError
+
+__all__ = ["DEVICES", "Buffer", "BufferPart", "Device", "open_device"]
+
+DEVICES = ("model", "verilated", "pynq")
+"""Names that :func:`open_device` knows."""
+
+
+def open_device(name: str, **options: Any) -> Device:
+    """Open a device by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`DEVICES`.
+    **options
+        Arguments of the device's class.
+
+    Raises
+    ------
+    InputError
+        No device has this name.
+    DeviceNotFoundError
+        What the device needs is not on this machine; the message says what.
+    """
+    if name == "model":
+        from tensorpress.device.model import ModelDevice
+
+        return ModelDevice(**options)
+    if name == "verilated":
+        from tensorpress.device.verilated import VerilatedDevice
+
+        return VerilatedDevice(**options)
+    if name == "pynq":
+        try:
+            from tensorpress.device.pynq import PynqDevice
+        except ImportError as error:
+            raise DeviceNotFoundError(f"the pynq device needs pynq, and a board or its stand-in: {error}") from error
+        device: Device = PynqDevice(**options)
+        return device
+    raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")

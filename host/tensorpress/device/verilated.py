@@ -1,0 +1,608 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The RTL on a PC: ``tensorpress_engine``, turned into a shared library by Verilator, with a modelled memory, CPU port and stream partners.
+
+The library is built at first use from the sources that FuseSoC names for ``cores/verilated/verilated.core``, and kept under a hash of everything
+that went into it: sources, parameters, tools, flags. Needed on the machine: a checkout of the project, g++, ``pip install 'tensorpress[sim]'``.
+
+The memory behind the engine is AXI4 over a numpy array, with latency, bandwidth, limits of outstanding bursts, random stalls on every channel,
+error responses at a chosen beat, and a mode in which it never answers. A bus checker watches every cycle; a broken rule ends the running call with
+:class:`~tensorpress.errors.ProtocolError`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorpress.device.base import Bytes, PoolDevice, Windows
+from tensorpress.errors import BuildError, DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, ProtocolError
+from tensorpress.verilator_root import prepare
+
+CORE = "tensorpress:cores:verilated"
+TOP = "tensorpress_engine"
+CHANNELS = ("ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite")
+"""Channels on which stalls can be asked for."""
+
+_LITE_LIMIT = 10_000  # cycles in which a register access must be answered
+_CHUNK = 20_000  # cycles between two looks at the host's clock
+_UNIT_SECONDS = 900  # no compiler call takes that long
+_DONE, _CYCLES, _VIOLATION, _SILENT, _BAD_RESPONSE = range(5)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Random pauses of one channel.
+
+    Parameters
+    ----------
+    probability : float
+        Chance in each free cycle that a pause begins, 0..1.
+    longest : int
+        A pause lasts 1..`longest` cycles.
+    """
+
+    probability: float = 0.0
+    longest: int = 1
+
+
+NO_STALLS: Mapping[str, Stall] = {}
+LIGHT_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.1, 2))
+HEAVY_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.6, 3))
+LONG_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.02, 200))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How the memory and the stream partners behave.
+
+    Parameters
+    ----------
+    read_latency : int
+        Cycles from the read address to the first data beat.
+    write_latency : int
+        Cycles from the last data beat to the write response.
+    read_outstanding, write_outstanding : int
+        Bursts that the memory takes before it has finished the first.
+    read_rate, write_rate : float
+        Most beats a cycle, up to 1.
+    shared_rate : float
+        Most beats a cycle of reads and writes together; 0 means no common limit.
+    address_waits_for_data : bool
+        The memory takes a write address only while write data is offered, as AXI allows it to.
+    stalls : mapping of channel name to Stall
+        See :data:`CHANNELS`.
+    """
+
+    read_latency: int = 40
+    write_latency: int = 20
+    read_outstanding: int = 4
+    write_outstanding: int = 4
+    read_rate: float = 1.0
+    write_rate: float = 1.0
+    shared_rate: float = 0.0
+    address_waits_for_data: bool = False
+    stalls: Mapping[str, Stall] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, float]:
+        """Return the settings of the C++ side by name."""
+        unknown = set(self.stalls) - set(CHANNELS)
+        if unknown:
+            raise InputError(f"no such channel: {', '.join(sorted(unknown))}; there are {', '.join(CHANNELS)}")
+        result = {f.name: float(getattr(self, f.name)) for f in fields(self) if f.name != "stalls"}
+        for channel in CHANNELS:
+            stall = self.stalls.get(channel, Stall())
+            result[f"stall_{channel}"], result[f"stall_longest_{channel}"] = stall.probability, float(stall.longest)
+        return result
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the library is built from, besides the sources.
+
+    Parameters
+    ----------
+    parameters : mapping of str to int
+        Verilog parameters of the engine, for example ``{"LANES": 8}``; those not named keep the RTL's defaults.
+    optimise : int
+        Compiler's -O level for the simulation loop: 1 builds faster, 2 runs faster.
+    trace : {None, "vcd", "fst"}
+        Build for waveforms of this kind (several times slower).
+    """
+
+    parameters: Mapping[str, int]
+    optimise: int = 2
+    trace: Literal["vcd", "fst"] | None = None
+
+
+@dataclass(frozen=True)
+class _Sources:
+    verilog: tuple[Path, ...]
+    includes: tuple[Path, ...]  # header files
+    cpp: tuple[Path, ...]
+
+
+def checkout() -> Path:
+    """Find the project's checkout: ``TENSORPRESS_CHECKOUT``, the folders above this file, or those above the working folder.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        There is none: the package is installed without the RTL.
+    """
+    asked = os.environ.get("TENSORPRESS_CHECKOUT")
+    places = [Path(asked)] if asked else [*Path(__file__).resolve().parents, Path.cwd(), *Path.cwd().parents]
+    for place in places:
+        if (place / "cores" / "verilated" / "verilated.core").is_file():
+            return place.resolve()
+    where = f"TENSORPRESS_CHECKOUT={asked} is not one" if asked else "set TENSORPRESS_CHECKOUT to its folder"
+    raise DeviceNotFoundError(f"the verilated device needs a checkout of tensorpress with its RTL: {where}")
+
+
+def cache_folder() -> Path:
+    """Return the folder of built libraries: ``build/verilated`` of the checkout, or the user's cache when that cannot be written."""
+    build = checkout() / "build" / "verilated"
+    try:
+        build.mkdir(parents=True, exist_ok=True)
+        if os.access(build, os.W_OK):
+            return build
+    except OSError:
+        pass
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tensorpress" / "verilated"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def _run(command: Sequence[str], what: str, **options: Any) -> str:
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_UNIT_SECONDS, **options
+        )
+    except FileNotFoundError as error:
+        raise DeviceNotFoundError(f"{what}: {command[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{what} took more than {_UNIT_SECONDS} s") from error
+    if done.returncode:
+        tail = (done.stdout + done.stderr).strip().splitlines()[-25:]
+        raise BuildError(f"{what} failed:\n" + "\n".join(tail))
+    return done.stdout
+
+
+@functools.lru_cache(maxsize=4)
+def _sources(root: Path) -> _Sources:
+    """Ask FuseSoC for the files of the core."""
+    try:
+        import fusesoc  # type: ignore[import-untyped]  # noqa: F401
+        import yaml  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise DeviceNotFoundError("the verilated device needs FuseSoC: pip install 'tensorpress[sim]'") from error
+    with tempfile.TemporaryDirectory(prefix="tensorpress-") as scratch:
+        # a configuration of our own, so that the libraries of this user's fusesoc.conf cannot shadow the checkout
+        config = Path(scratch) / "fusesoc.conf"
+        config.write_text(f"[main]\ncache_root = {scratch}/cache\n[library.tensorpress]\nlocation = {root}\nsync-type = local\n")
+        code = "import sys; from fusesoc.main import main; sys.exit(main())"
+        work = Path(scratch) / "work"
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "--config",
+            str(config),
+            "run",
+            "--setup",
+            "--no-export",
+            f"--work-root={work}",
+            "--target=default",
+            CORE,
+        ]
+        _run(command, f"fusesoc --setup {CORE}", cwd=root)
+        found = sorted(work.glob("*.eda.yml"))
+        if len(found) != 1:
+            raise BuildError(f"fusesoc --setup {CORE} wrote {len(found)} files *.eda.yml, expected one")
+        description = yaml.safe_load(found[0].read_text())
+        verilog, includes, cpp = [], [], []
+        for file in description["files"]:
+            path = Path(os.path.normpath(work / file["name"]))
+            kind = file.get("file_type", "")
+            if file.get("is_include_file"):
+                includes.append(path)
+            elif kind.startswith("verilogSource"):
+                verilog.append(path)
+            elif kind.startswith("cppSource"):
+                cpp.append(path)
+    if not verilog or len(cpp) != 1:
+        raise BuildError(f"{CORE} names {len(verilog)} Verilog files and {len(cpp)} C++ files: its dependencies are incomplete")
+    return _Sources(tuple(verilog), tuple(includes), tuple(cpp))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that two processes do not build the same thing at once."""
+    with open(path, "w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except ImportError:  # no such locks here: the final rename is atomic, so the worst is work done twice
+            pass
+        yield
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def build(spec: Build, progress: Progress | None = None) -> Path:
+    """Build the shared library, or find it in the cache.
+
+    Parameters
+    ----------
+    spec : Build
+        Parameters and flags.
+    progress : callable, optional
+        Gets a line of text when a build begins and ends; default: standard error.
+
+    Returns
+    -------
+    Path
+        The library.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        g++, Verilator, FuseSoC or the checkout is missing.
+    BuildError
+        A tool failed; the message ends with its output.
+    """
+    tell = progress or _tell
+    root = checkout()
+    sources = _sources(root)
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise DeviceNotFoundError(f"the verilated device needs the C++ compiler {compiler} on PATH (Debian: apt-get install g++)")
+    environment = prepare()
+    if "VERILATOR_ROOT" not in environment:
+        environment["VERILATOR_ROOT"] = _run(["verilator", "--getenv", "VERILATOR_ROOT"], "verilator", env=environment).strip()
+    include = Path(environment["VERILATOR_ROOT"]) / "include"
+
+    digest = hashlib.sha256()
+    for file in [
+        *sources.verilog,
+        *sources.includes,
+        *sources.cpp,
+        Path(__file__),
+        include / "verilated.h",
+        include / "verilated_config.h",
+    ]:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    digest.update(
+        json.dumps([sorted(spec.parameters.items()), spec.optimise, spec.trace, _run([compiler, "--version"], compiler)]).encode()
+    )
+    name = "-".join([f"{k.lower()}{v}" for k, v in sorted(spec.parameters.items())] + ([spec.trace] if spec.trace else [])) or "default"
+    folder = cache_folder()
+    library = folder / f"{name}-{digest.hexdigest()[:16]}.so"
+    if library.is_file():
+        return library
+    with _locked(library.with_suffix(".lock")):
+        if library.is_file():
+            return library
+        began = time.monotonic()
+        tell(f"tensorpress: building the Verilated engine ({name}), once for these sources; this takes a minute or two")
+        with tempfile.TemporaryDirectory(prefix="making-", dir=folder) as scratch:
+            made = _compile(spec, sources, environment, include, compiler, Path(scratch))
+            made.rename(library)
+        tell(f"tensorpress: built {library.name} in {time.monotonic() - began:.0f} s")
+    return library
+
+
+def _compile(spec: Build, sources: _Sources, environment: dict[str, str], include: Path, compiler: str, scratch: Path) -> Path:
+    generated = scratch / "generated"
+    verilate = ["verilator", "--cc", "--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(generated), "--language", "1364-2005"]
+    verilate += ["-O3", "--x-assign", "fast", "--x-initial", "unique", "--noassert", "-Wno-fatal", "--output-split", "10000"]
+    verilate += [f"-G{name}={value}" for name, value in sorted(spec.parameters.items())]
+    verilate += [f"+incdir+{folder}" for folder in sorted({str(file.parent) for file in sources.includes})]
+    verilate += [f"--trace-{spec.trace}", "--trace-structs"] if spec.trace else []
+    _run([*verilate, *map(str, sources.verilog)], "verilator", env=environment)
+
+    flags = ["-std=gnu++20", "-fPIC", "-fvisibility=hidden", f"-I{generated}", f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1"]
+    flags += [
+        "-DVM_COVERAGE=0",
+        "-DVM_SC=0",
+        "-DVM_TIMING=0",
+        f"-DVM_TRACE={int(bool(spec.trace))}",
+        f"-DVM_TRACE_VCD={int(spec.trace == 'vcd')}",
+    ]
+    flags += [f"-DVM_TRACE_FST={int(spec.trace == 'fst')}", "-DVM_TRACE_SAIF=0", "-faligned-new", "-w"]
+    flags += [f"-DTP_TRACE_{spec.trace.upper()}"] if spec.trace else []
+    runtime = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{spec.trace}_c.cpp"] if spec.trace else [])
+    units = [*sorted(generated.glob("*.cpp")), *(include / name for name in runtime), *sources.cpp]
+
+    def compile_unit(unit: Path) -> str:
+        slow = "__Slow" in unit.name or "__Syms" in unit.name  # run once
+        level = "-O0" if slow else f"-O{spec.optimise}"
+        extra = ["-fvisibility=default"] if unit in sources.cpp else []
+        target = scratch / f"{unit.stem}.o"
+        _run([compiler, *flags, *extra, level, "-c", str(unit), "-o", str(target)], f"{compiler} {unit.name}")
+        return str(target)
+
+    largest_first = sorted(units, key=lambda unit: -unit.stat().st_size)
+    with ThreadPoolExecutor(max_workers=max(1, min(8, os.cpu_count() or 1))) as pool:
+        objects = list(pool.map(compile_unit, largest_first))
+    library = scratch / "library.so"
+    _run([compiler, "-shared", "-o", str(library), *objects, "-pthread", *(["-lz"] if spec.trace == "fst" else [])], f"{compiler} (link)")
+    return library
+
+
+@functools.lru_cache(maxsize=16)
+def _load(path: Path) -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildError(f"{path} cannot be loaded: {error}; delete it to build it anew") from error
+    pointer, u64, u32, text = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_char_p
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "tp_create": (pointer, [pointer, u64, u64, u64, text]),
+        "tp_destroy": (None, [pointer]),
+        "tp_reset": (None, [pointer, u32]),
+        "tp_configure": (ctypes.c_int, [pointer, text, ctypes.c_double]),
+        "tp_fault": (None, [pointer, ctypes.c_int, u64, u64, u32]),
+        "tp_windows": (None, [pointer, pointer, u32, u32]),
+        "tp_write": (ctypes.c_int, [pointer, u32, pointer, u32, u64]),
+        "tp_read": (ctypes.c_int, [pointer, u32, pointer, u64]),
+        "tp_run": (ctypes.c_int, [pointer, u64, ctypes.c_int]),
+        "tp_stream_send": (None, [pointer, pointer, u64, ctypes.c_int]),
+        "tp_stream_receive": (u64, [pointer, pointer, u64]),
+        "tp_stream_last": (ctypes.c_int64, [pointer, ctypes.c_int]),
+        "tp_stream_clear": (None, [pointer]),
+        "tp_violation": (text, [pointer]),
+        "tp_clear_violation": (None, [pointer]),
+        "tp_statistic": (ctypes.c_int64, [pointer, text]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class VerilatedDevice(PoolDevice):
+    """The Verilated engine as a device. Use it as a context manager, or call :meth:`close`.
+
+    Parameters
+    ----------
+    lanes : int
+        Number of lanes, 1..16.
+    block_bytes : int, optional
+        Largest raw block, a power of two of 512..16384; default: the RTL's.
+    codecs : int, optional
+        Mask of the codecs to build (bit 0 raw, 1 zvc, 2 ebpc, 3 apack); default: the RTL's.
+    read_outstanding, write_outstanding : int, optional
+        Bursts that the engine's masters keep on the way; default: the RTL's.
+    apack_coders : int, optional
+        Interleaved coders of an apack block; default: the RTL's.
+    memory_bytes, memory_base : int
+        Size and address of the DDR.
+    timing : Timing
+        Behaviour of memory and streams; can be changed later with :meth:`configure`.
+    seed : int
+        Seed of the stalls and of registers without a reset.
+    optimise : int
+        Compiler's -O level: 1 builds faster, 2 runs faster.
+    trace : path, optional
+        Write a waveform here; ``.fst`` or ``.vcd``. Needs its own, slower build.
+    progress : callable, optional
+        Gets a line of text when a build begins and ends; default: standard error.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        Compiler, Verilator, FuseSoC or the checkout is missing; the message says which.
+    BuildError
+        The build failed; the message holds the end of the tool's output.
+    """
+
+    name = "verilated"
+    has_cycles = True
+    has_interrupt = True
+
+    def __init__(
+        self,
+        *,
+        lanes: int = 8,
+        block_bytes: int | None = None,
+        codecs: int | None = None,
+        read_outstanding: int | None = None,
+        write_outstanding: int | None = None,
+        apack_coders: int | None = None,
+        memory_bytes: int = 64 << 20,
+        memory_base: int = 0x1000_0000,
+        timing: Timing | None = None,
+        seed: int = 1,
+        optimise: int = 2,
+        trace: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        asked = {
+            "LANES": lanes,
+            "BLOCK_BYTES": block_bytes,
+            "CODECS": codecs,
+            "READ_OUTSTANDING": read_outstanding,
+            "WRITE_OUTSTANDING": write_outstanding,
+            "APACK_CODERS": apack_coders,
+        }
+        kind: Literal["vcd", "fst"] | None = None
+        if trace is not None:
+            suffix = Path(trace).suffix
+            if suffix not in (".vcd", ".fst"):
+                raise InputError(f"trace file {os.fspath(trace)!r}: the name must end in .vcd or .fst")
+            kind = "fst" if suffix == ".fst" else "vcd"
+        self.closed = True  # until it is open
+        self.library_path = build(Build({k: v for k, v in asked.items() if v is not None}, optimise, kind), progress)
+        self._library = _load(self.library_path)
+        super().__init__(memory_bytes, memory_base)
+        self._handle: int | None = self._library.tp_create(
+            self.memory.data.ctypes.data, memory_base, memory_bytes, seed, os.fsencode(trace) if trace is not None else None
+        )
+        self.closed = False
+        self.configure(timing or Timing())
+        self.reset()
+
+    # ---- the device protocol
+
+    def read_register(self, offset: int) -> int:
+        """See :meth:`Device.read_register`."""
+        value = ctypes.c_uint32()
+        self._answer(
+            self._library.tp_read(self._open_handle(), offset, ctypes.byref(value), _LITE_LIMIT), f"read of register 0x{offset:03x}"
+        )
+        return value.value
+
+    def write_register(self, offset: int, value: int) -> None:
+        """See :meth:`Device.write_register`."""
+        self.write_registers(offset, [value])
+
+    def write_registers(self, offset: int, words: Sequence[int]) -> None:
+        """See :meth:`Device.write_registers`."""
+        data = (ctypes.c_uint32 * len(words))(*(int(word) & 0xFFFF_FFFF for word in words))
+        answer = self._library.tp_write(self._open_handle(), offset, data, len(words), _LITE_LIMIT)
+        self._answer(answer, f"write of {len(words)} registers from 0x{offset:03x} on")
+
+    def set_windows(self, reads: Windows, writes: Windows) -> None:
+        """See :meth:`Device.set_windows`. Until the first call every access is a violation."""
+        reads, writes = list(reads), list(writes)
+        ranges = np.array([bound for window in (*reads, *writes) for bound in window], np.uint64)
+        self._library.tp_windows(self._open_handle(), ranges.ctypes.data, len(reads), len(writes))
+
+    def wait(self, timeout_s: float | None, *, cycles: int | None = None) -> bool:
+        """See :meth:`Device.wait`; at least one of the limits must be given."""
+        if timeout_s is None and cycles is None:
+            raise InputError("a wait needs a limit: timeout_s or cycles")
+        handle = self._open_handle()
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        left = cycles
+        while True:
+            chunk = _CHUNK if left is None else min(_CHUNK, left)
+            answer = self._library.tp_run(handle, chunk, 1)
+            if answer != _CYCLES:
+                self._answer(answer, "a running job")
+                return True
+            if left is not None:
+                left -= chunk
+                if left <= 0:
+                    return False
+            if end is not None and time.monotonic() >= end:
+                return False
+
+    def stream_send(self, data: bytes | Bytes, *, last: bool = True) -> None:
+        """See :meth:`Device.stream_send`. Only the final beat of a packet may be shorter than 8 bytes."""
+        raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else np.ascontiguousarray(data).view(np.uint8).reshape(-1)
+        if raw.size == 0 or (raw.size % 8 and not last):
+            raise InputError(f"{raw.size} bytes to a stream: whole 8-byte beats are needed, and at least one")
+        self._library.tp_stream_send(self._open_handle(), raw.ctypes.data, raw.size, int(last))
+
+    def stream_receive(self, nbytes: int) -> Bytes:
+        """See :meth:`Device.stream_receive`."""
+        result = np.empty(nbytes, np.uint8)
+        there = self.statistic("stream_out_left")
+        last = self._library.tp_stream_last(self._open_handle(), 1)
+        if there < nbytes or last != nbytes:
+            ends = f"TLAST after {last}" if last >= 0 else "no TLAST"
+            raise DeviceError(f"m_axis_raw gave {there} bytes with {ends}, expected {nbytes} and TLAST with the last of them")
+        self._library.tp_stream_receive(self._handle, result.ctypes.data, nbytes)
+        return result
+
+    def stream_clear(self) -> None:
+        """See :meth:`Device.stream_clear`."""
+        self._library.tp_stream_clear(self._open_handle())
+
+    def reset(self) -> None:
+        """See :meth:`Device.reset`: 8 cycles of ``aresetn`` low; memory and streams forget what was under way."""
+        handle = self._open_handle()
+        self._library.tp_clear_violation(handle)
+        self._library.tp_stream_clear(handle)
+        self._library.tp_reset(handle, 8)
+        self._check()
+
+    def _release(self) -> None:
+        if self._handle is not None:
+            self._library.tp_destroy(self._handle)
+            self._handle = None
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):
+            self._release()
+
+    # ---- what only a simulation can do
+
+    def configure(self, timing: Timing) -> None:
+        """Change the behaviour of memory and streams from the next cycle on."""
+        for name, value in timing.settings().items():
+            self._set(name, value)
+        self.timing = timing
+
+    def set_dead(self, dead: bool) -> None:
+        """Make the memory deaf: it takes no address and no data, and answers nothing, until told otherwise."""
+        self._set("dead", float(dead))
+
+    def check_windows(self, check: bool) -> None:
+        """Switch the check of addresses against the windows of the job; the other bus rules are always checked."""
+        self._set("check_windows", float(check))
+
+    def fail_reads(self, first: int, count: int = 1, *, response: Literal["SLVERR", "DECERR"] = "SLVERR") -> None:
+        """Answer read beats ``first .. first + count - 1``, counted from now, with an error; `count` 0 ends it."""
+        self._library.tp_fault(self._open_handle(), 0, first, count, {"SLVERR": 2, "DECERR": 3}[response])
+
+    def fail_writes(self, first: int, count: int = 1, *, response: Literal["SLVERR", "DECERR"] = "SLVERR") -> None:
+        """Answer write bursts ``first .. first + count - 1``, counted from now, with an error; `count` 0 ends it."""
+        self._library.tp_fault(self._open_handle(), 1, first, count, {"SLVERR": 2, "DECERR": 3}[response])
+
+    def run(self, cycles: int) -> None:
+        """Let a number of clock cycles pass."""
+        self._answer(self._library.tp_run(self._open_handle(), cycles, 0), f"{cycles} cycles")
+
+    def statistic(self, name: str) -> int:
+        """Return a count of the simulation since it began: cycle, read_bursts, read_beats, write_bursts, write_beats, peak_reads, ..."""
+        value: int = self._library.tp_statistic(self._open_handle(), name.encode())
+        if value < 0:
+            raise InputError(f"no such statistic: {name}")
+        return value
+
+    # ---- helpers
+
+    def _open_handle(self) -> int:
+        self._open()
+        assert self._handle is not None
+        return self._handle
+
+    def _set(self, name: str, value: float) -> None:
+        if self._library.tp_configure(self._open_handle(), name.encode(), value):
+            raise InputError(f"no such setting: {name}")
+
+    def _check(self) -> None:
+        text = self._library.tp_violation(self._handle).decode()
+        if text:
+            raise ProtocolError(f"bus rule broken in {text}")
+
+    def _answer(self, answer: int, what: str) -> None:
+        if answer == _VIOLATION:
+            self._check()
+        if answer == _SILENT:
+            raise DeviceTimeoutError(f"{what}: the AXI4-Lite port did not answer within {_LITE_LIMIT} cycles")
+        if answer == _BAD_RESPONSE:
+            raise DeviceError(f"{what}: the AXI4-Lite port answered with an error response")
