@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings arriving words to where they were asked for: a lane's bank, or the index FIFO. Two sources, of which one is active at a time.
+// Bytes past the tensor's end in its last word become zero here, so that nothing after it depends on foreign memory.
+// Latency 1 cycle, a word every cycle. It counts the blocks that have arrived, so that an error can be placed.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module fill_router #(
+    parameter LANES = 8  // 1..16
+) (
+    input  wire             clk,
+    input  wire             rst,
+    // from read_master; tag = {index, tail[2:0], lane[3:0]}
+    input  wire             read_valid,
+    input  wire [     63:0] read_data,
+    input  wire [      7:0] read_tag,
+    input  wire             read_last,
+    // from stream_source
+    input  wire             stream_valid,
+    input  wire [     63:0] stream_data,
+    input  wire [      7:0] stream_tag,
+    input  wire             stream_last,
+    // to the lanes
+    output reg  [LANES-1:0] fill_valid,
+    output reg  [     63:0] fill_data,
+    // to index_fetch
+    output reg              index_valid,
+    // blocks that have arrived whole
+    output reg  [     31:0] blocks
+);
+
+    wire valid = read_valid || stream_valid;
+    wire [63:0] data = stream_valid ? stream_data : read_data;
+    wire [7:0] tag = stream_valid ? stream_tag : read_tag;
+    wire last = stream_valid ? stream_last : read_last;
+    wire is_index = tag[7];
+    wire [16:0] lane_here = 17'd1 << tag[3:0];
+    wire [2:0] tail = tag[6:4];
+
+    reg [7:0] keep;
+
+    always @* begin
+        if (!last) keep = 8'hFF;
+        else
+            case (tail)
+                3'd1: keep = 8'h01;
+                3'd2: keep = 8'h03;
+                3'd3: keep = 8'h07;
+                3'd4: keep = 8'h0F;
+                3'd5: keep = 8'h1F;
+                3'd6: keep = 8'h3F;
+                3'd7: keep = 8'h7F;
+                default: keep = 8'hFF;
+            endcase
+    end
+
+    always @(posedge clk) begin
+        if (rst) begin
+            fill_valid  <= {LANES{1'b0}};
+            index_valid <= 1'b0;
+            blocks      <= 32'd0;
+        end else begin
+            fill_valid  <= valid && !is_index ? lane_here[LANES-1:0] : {LANES{1'b0}};
+            index_valid <= valid && is_index;
+            if (valid && last && !is_index) blocks <= blocks + 1'b1;
+        end
+        fill_data <= data & {
+            {8{keep[7]}}, {8{keep[6]}}, {8{keep[5]}}, {8{keep[4]}}, {8{keep[3]}}, {8{keep[2]}}, {8{keep[1]}}, {8{keep[0]}}
+        };
+    end
+
+    wire unused = &{1'b0, lane_here[16:LANES]};
+
+endmodule
+
+`resetall

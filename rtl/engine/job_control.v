@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs one job: copies its parameters, checks them, has the codec's table loaded, lets the sequencers go, and ends it.
+//
+// The first error (or an abort) is latched with its block; then everything halts: the masters finish their issued bursts, the rest is
+// cleared, and the job ends with the code. So the next job starts on a clean engine, whatever happened in this one.
+// Regions: the index is counted at its largest (blocks of 128 bytes) when its end is compared with the end of the address space.
+// Latency: 5 cycles from start to the first command, plus the table load.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+`include "tensorpress_registers.vh"
+
+module job_control #(
+    parameter BLOCK_BYTES = 4096,  // 512..16384
+    parameter CODECS      = 3      // mask of the codecs built
+) (
+    input  wire        clk,
+    input  wire        rst,
+    // registers
+    input  wire        start,
+    input  wire        abort,
+    input  wire [ 3:0] s_codec,
+    input  wire        s_decompress,
+    input  wire        s_stream,
+    input  wire        s_signed,
+    input  wire [ 7:0] s_zero,
+    input  wire [31:0] s_values,
+    input  wire [15:0] s_block_values,
+    input  wire [31:0] s_raw_address,
+    input  wire [31:0] s_index_address,
+    input  wire [31:0] s_payload_address,
+    input  wire [31:0] s_payload_words,
+    output wire        busy,
+    output reg         ended,              // pulse
+    output reg  [ 7:0] code,               // of the job that ended, 0 = well
+    output reg  [31:0] code_block,
+    // the job, stable while it runs
+    output reg  [ 3:0] job_codec,
+    output reg         job_decompress,
+    output reg         job_stream,
+    output reg         job_signed,
+    output reg  [ 7:0] job_zero,
+    output reg  [28:0] job_values,
+    output reg  [14:0] job_block_values,
+    output reg  [31:0] job_raw_address,
+    output reg  [31:0] job_index_address,
+    output reg  [31:0] job_payload_address,
+    output reg  [31:0] job_payload_words,
+    // table
+    output wire        table_load,         // pulse
+    input  wire        table_done,
+    input  wire        table_error,        // with done
+    // everything else
+    output reg         clear,              // reset of lanes, sequencers and masters
+    output wire        go,                 // pulse
+    output wire        halt,
+    input  wire        finished,           // nothing is left to do
+    input  wire        quiet,              // nothing issued is unfinished
+    // errors, pulses, in the order of their rank
+    input  wire        read_error,
+    input  wire        write_error,
+    input  wire        fill_error,
+    input  wire [ 7:0] fill_code,
+    input  wire [31:0] fill_block,
+    input  wire        drain_error,
+    input  wire [ 7:0] drain_code,
+    input  wire [31:0] drain_block,
+    input  wire        underrun,
+    input  wire        overrun,
+    input  wire [31:0] arrived_blocks
+);
+
+    localparam [2:0] IDLE = 3'd0, SUM = 3'd1, CHECK = 3'd2, TABLE = 3'd3, GO = 3'd4, RUN = 3'd5, HALT = 3'd6, CLEAR = 3'd7;
+    localparam [31:0] BUILT = CODECS;
+    localparam [31:0] BLOCK_LIMIT = BLOCK_BYTES;
+
+    reg [2:0] state_q, state_d;
+    reg [31:0] values_q;
+    reg [15:0] block_values_q;
+    reg [32:0] raw_end_q, index_end_q;
+    reg [35:0] payload_end_q;
+    reg abort_q, asked_q;
+
+    wire [22:0] most_entries = {1'b0, job_values[28:7]} + {22'd0, |job_values[6:0]};
+
+    // what is wrong with the job
+    wire bad_length = values_q == 32'd0 || values_q > 32'h1000_0000;
+    wire bad_block = block_values_q == 16'd0 || block_values_q[6:0] != 7'd0 || block_values_q > BLOCK_LIMIT[15:0];
+    wire misaligned = (!job_stream && job_raw_address[2:0] != 3'd0) || job_index_address[2:0] != 3'd0 || job_payload_address[2:0] != 3'd0;
+    wire beyond = (!job_stream && raw_end_q > 33'h1_0000_0000) || index_end_q > 33'h1_0000_0000 || payload_end_q > 36'h1_0000_0000;
+    reg [7:0] job_code;
+
+    always @* begin
+        if (bad_length) job_code = `ERROR_BAD_LENGTH;
+        else if (bad_block) job_code = `ERROR_BAD_BLOCK;
+        else if (misaligned || beyond) job_code = `ERROR_BAD_ADDRESS;
+        else if (!BUILT[{1'b0, job_codec}]) job_code = `ERROR_UNSUPPORTED_CODEC;
+        else job_code = `ERROR_NONE;
+    end
+
+    // what goes wrong while it runs
+    reg [ 7:0] run_code;
+    reg [31:0] run_block;
+
+    always @* begin
+        run_code  = `ERROR_NONE;
+        run_block = arrived_blocks;
+        if (read_error) run_code = `ERROR_READ_RESPONSE;
+        else if (write_error) begin
+            run_code  = `ERROR_WRITE_RESPONSE;
+            run_block = drain_block;
+        end else if (fill_error) begin
+            run_code  = fill_code;
+            run_block = fill_block;
+        end else if (drain_error) begin
+            run_code  = drain_code;
+            run_block = drain_block;
+        end else if (underrun) run_code = `ERROR_STREAM_UNDERRUN;
+        else if (overrun) run_code = `ERROR_STREAM_OVERRUN;
+        else if (abort_q) run_code = `ERROR_ABORTED;
+    end
+
+    always @* begin
+        state_d = state_q;
+        case (state_q)
+            IDLE:  if (start) state_d = SUM;
+            SUM:   state_d = CHECK;
+            CHECK: state_d = job_code != `ERROR_NONE ? CLEAR : TABLE;
+            TABLE: if (table_done) state_d = table_error ? CLEAR : GO;
+            GO:    state_d = RUN;
+            RUN:
+            if (run_code != `ERROR_NONE) state_d = HALT;
+            else if (finished) state_d = CLEAR;
+            HALT:  if (quiet) state_d = CLEAR;
+            CLEAR: state_d = IDLE;
+            default: state_d = IDLE;
+        endcase
+    end
+
+    assign busy       = state_q != IDLE;
+    assign table_load = state_q == TABLE && !asked_q;
+    assign go         = state_q == GO;
+    assign halt       = state_q == HALT;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            state_q <= IDLE;
+            ended   <= 1'b0;
+            clear   <= 1'b1;
+            abort_q <= 1'b0;
+            asked_q <= 1'b0;
+        end else begin
+            state_q <= state_d;
+            ended   <= state_q == CLEAR;
+            clear   <= state_d == CLEAR;
+            abort_q <= busy && (abort_q || abort) && state_q != CLEAR;
+            asked_q <= state_q == TABLE;
+        end
+    end
+
+    always @(posedge clk) begin
+        case (state_q)
+            IDLE: begin
+                job_codec           <= s_codec;
+                job_decompress      <= s_decompress;
+                job_stream          <= s_stream;
+                job_signed          <= s_signed;
+                job_zero            <= s_zero;
+                values_q            <= s_values;
+                block_values_q      <= s_block_values;
+                job_values          <= s_values[28:0];
+                job_block_values    <= s_block_values[14:0];
+                job_raw_address     <= s_raw_address;
+                job_index_address   <= s_index_address;
+                job_payload_address <= s_payload_address;
+                job_payload_words   <= s_payload_words;
+                if (start) begin
+                    code       <= `ERROR_NONE;
+                    code_block <= 32'd0;
+                end
+            end
+            SUM: begin
+                raw_end_q     <= {1'b0, job_raw_address} + {1'b0, values_q};
+                index_end_q   <= {1'b0, job_index_address} + {7'd0, most_entries, 3'b000};
+                payload_end_q <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
+            end
+            CHECK: code <= job_code;
+            TABLE: if (table_done && table_error) code <= `ERROR_BAD_TABLE;
+            RUN: begin
+                code       <= run_code;
+                code_block <= run_code == `ERROR_NONE ? 32'd0 : run_block;
+            end
+            default: ;
+        endcase
+    end
+
+    wire unused = &{1'b0, BLOCK_LIMIT[31:16], BUILT[31:16]};
+
+endmodule
+
+`resetall

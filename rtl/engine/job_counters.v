@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts what happens while a job runs, for REGISTERS.md's COUNT_* and PEAK_*. Cleared at start, held after the end, saturating.
+// A lane is in exactly one of four states each cycle, so the four lane counters sum to LANES * cycles.
+//
+// What a counter means when the job is stuck: BLOCKED grows alone = the writer or the stream's partner does not take data;
+// STARVED grows alone = the reader or the stream's partner gives none; IDLE grows alone = no block is asked for (index missing).
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module job_counters #(
+    parameter LANES = 8  // 1..16
+) (
+    input  wire             clk,
+    input  wire             start,
+    input  wire             busy,
+    input  wire [LANES-1:0] lane_busy,
+    input  wire [LANES-1:0] lane_starved,
+    input  wire [LANES-1:0] lane_blocked,
+    input  wire             read_beat,
+    input  wire             read_wait,
+    input  wire             write_beat,
+    input  wire             write_wait,
+    input  wire             stream_wait,
+    input  wire [      7:0] reads,
+    input  wire [      7:0] writes,
+    output wire [     31:0] count_cycles,
+    output wire [     31:0] count_lane_busy,
+    output wire [     31:0] count_lane_starved,
+    output wire [     31:0] count_lane_blocked,
+    output wire [     31:0] count_lane_idle,
+    output wire [     31:0] count_read_beats,
+    output wire [     31:0] count_read_wait,
+    output wire [     31:0] count_write_beats,
+    output wire [     31:0] count_write_wait,
+    output wire [     31:0] count_stream_wait,
+    output wire [     31:0] peak_reads,
+    output wire [     31:0] peak_writes
+);
+
+    localparam COUNTERS = 10;
+
+    function [4:0] ones;
+        input [LANES-1:0] bits;
+        integer i;
+        begin
+            ones = 5'd0;
+            for (i = 0; i < LANES; i = i + 1) ones = ones + {4'd0, bits[i]};
+        end
+    endfunction
+
+    // one cycle for the sums of bits, one for the counters
+    reg busy_q, start_q;
+    reg [5*COUNTERS-1:0] step_q;
+    wire [4:0] lanes_busy = ones(lane_busy);
+    wire [4:0] lanes_starved = ones(lane_starved);
+    wire [4:0] lanes_blocked = ones(lane_blocked);
+
+    always @(posedge clk) begin
+        busy_q  <= busy;
+        start_q <= start;
+        step_q  <= {
+            {4'd0, stream_wait},
+            {4'd0, write_wait},
+            {4'd0, write_beat},
+            {4'd0, read_wait},
+            {4'd0, read_beat},
+            ones(~(lane_busy | lane_starved | lane_blocked)),
+            lanes_blocked,
+            lanes_starved,
+            lanes_busy,
+            5'd1
+        };
+    end
+
+    reg [32*COUNTERS-1:0] count_q;
+    genvar c;
+    generate
+        for (c = 0; c < COUNTERS; c = c + 1) begin : g_counter
+            wire [32:0] sum = {1'b0, count_q[32*c+:32]} + {28'd0, step_q[5*c+:5]};
+
+            always @(posedge clk) begin
+                if (start_q) count_q[32*c+:32] <= 32'd0;
+                else if (busy_q) count_q[32*c+:32] <= sum[32] ? 32'hFFFF_FFFF : sum[31:0];
+            end
+        end
+    endgenerate
+
+    assign {count_stream_wait, count_write_wait, count_write_beats, count_read_wait, count_read_beats, count_lane_idle, count_lane_blocked,
+            count_lane_starved, count_lane_busy, count_cycles} = count_q;
+
+    reg [7:0] peak_reads_q, peak_writes_q;
+
+    always @(posedge clk) begin
+        if (start) begin
+            peak_reads_q  <= 8'd0;
+            peak_writes_q <= 8'd0;
+        end else if (busy) begin
+            if (reads > peak_reads_q) peak_reads_q <= reads;
+            if (writes > peak_writes_q) peak_writes_q <= writes;
+        end
+    end
+
+    assign peak_reads  = {24'd0, peak_reads_q};
+    assign peak_writes = {24'd0, peak_writes_q};
+
+endmodule
+
+`resetall

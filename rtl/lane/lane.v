@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One lane: two slots of (in bank, out bank, descriptor) around one codec box. See docs/ARCHITECTURE.md, "The lane".
+//
+// A block takes a slot with its task, is filled, coded, drained and released; slots alternate, so blocks stay in order. Filling the next
+// block, coding this one and draining the last overlap. Coding starts at the first word of a block, not at its last.
+// Latency: about 9 cycles from the first word of a block to its coder. Throughput: the codec's; a raw block moves one word a cycle.
+// Assumes: fill words come in task order, exactly `task_words` for each task; `job_*` are stable from a reset to the last release;
+// `rst` between jobs. It does not know addresses, nor which block of the tensor it holds.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module lane #(
+    parameter BLOCK_BYTES   = 4096,  // bytes of a bank, power of two, 512..16384
+    parameter CODECS        = 3,     // mask of the codecs built: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
+    parameter APACK_CODERS  = 8,     // S, interleaved coders of apack
+    parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived: bits of a word address; do not set
+    parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived: bits of a value count; do not set
+) (
+    input  wire                     clk,
+    input  wire                     rst,
+    // job
+    input  wire [              3:0] job_codec,
+    input  wire                     job_decompress,
+    input  wire                     job_signed,
+    input  wire [              7:0] job_zero,
+    // table load bus
+    input  wire                     table_valid,
+    input  wire [              7:0] table_address,
+    input  wire [             31:0] table_data,
+    // the next block
+    input  wire                     task_valid,
+    output wire                     task_ready,
+    input  wire [ VALUES_WIDTH-1:0] task_values,
+    input  wire [  ADDRESS_WIDTH:0] task_a_words,   // words of stream A (decompress), else 0
+    input  wire [  ADDRESS_WIDTH:0] task_words,     // words that will be filled, 1..BLOCK_WORDS
+    input  wire                     task_raw,       // stored raw (decompress), or codec raw: no coder
+    // its words
+    input  wire                     fill_valid,
+    input  wire [             63:0] fill_data,
+    // the oldest finished block that was not taken yet
+    output wire                     done_valid,
+    input  wire                     done_ready,
+    output wire [  ADDRESS_WIDTH:0] done_a_words,   // words of stream A in it (compress), else 0
+    output wire [  ADDRESS_WIDTH:0] done_words,     // words to drain
+    output wire                     done_raw,
+    output wire                     done_corrupt,
+    // draining the oldest block of those taken: data 3 cycles after enable; A and raw words from 0 up, B from the top word down
+    input  wire                     drain_enable,
+    input  wire                     drain_last,     // with the last word's enable: releases the slot
+    input  wire [ADDRESS_WIDTH-1:0] drain_address,
+    output reg  [             63:0] drain_data,
+    // exactly one of these is 1
+    output reg                      is_busy,
+    output reg                      is_starved,
+    output reg                      is_blocked,
+    output reg                      is_idle
+);
+
+    localparam BLOCK_WORDS = BLOCK_BYTES / 8;
+
+    generate
+        if (BLOCK_BYTES < 512 || BLOCK_BYTES > 16384 || (1 << $clog2(BLOCK_BYTES)) != BLOCK_BYTES) begin : g_bad_block_bytes
+            error_BLOCK_BYTES_must_be_a_power_of_two_from_512_to_16384 u_error ();
+        end
+    endgenerate
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // Slots: five pointers walk through them in turn: task, fill, code, report (to the drain sequencer), drain.
+
+    reg task_q, fill_q, code_q, report_q, drain_q;
+    reg [1:0] occupied_q;  // has a task
+    reg [1:0] full_q;      // every word is in the in bank
+    reg [1:0] coded_q;     // is coded, and waits to be drained
+    reg [1:0] reported_q;  // its result was taken
+
+    reg [VALUES_WIDTH-1:0] values_q[0:1];
+    reg [ADDRESS_WIDTH:0] a_words_q[0:1];
+    reg [ADDRESS_WIDTH:0] words_q[0:1];
+    reg [1:0] raw_q;  // no coder wanted
+
+    reg [ADDRESS_WIDTH:0] result_a_words_q[0:1];
+    reg [ADDRESS_WIDTH:0] result_words_q[0:1];
+    reg [1:0] result_raw_q;
+    reg [1:0] result_corrupt_q;
+
+    reg [ADDRESS_WIDTH:0] fill_count_q;
+    wire fill_last = fill_count_q + 1'b1 == words_q[fill_q];
+
+    wire code_finish;  // the block of slot code_q is done, its result valid
+    wire [ADDRESS_WIDTH:0] code_result_a_words, code_result_words;
+    wire code_result_raw, code_result_corrupt;
+
+    assign task_ready   = !occupied_q[task_q];
+    assign done_valid   = coded_q[report_q] && !reported_q[report_q];
+    assign done_a_words = result_a_words_q[report_q];
+    assign done_words   = result_words_q[report_q];
+    assign done_raw     = result_raw_q[report_q];
+    assign done_corrupt = result_corrupt_q[report_q];
+
+    always @(posedge clk) begin
+        if (rst) begin
+            task_q       <= 1'b0;
+            fill_q       <= 1'b0;
+            code_q       <= 1'b0;
+            report_q     <= 1'b0;
+            drain_q      <= 1'b0;
+            occupied_q   <= 2'b00;
+            full_q       <= 2'b00;
+            coded_q      <= 2'b00;
+            reported_q   <= 2'b00;
+            fill_count_q <= {ADDRESS_WIDTH + 1{1'b0}};
+        end else begin
+            if (task_valid && task_ready) begin
+                occupied_q[task_q] <= 1'b1;
+                task_q             <= !task_q;
+            end
+            if (fill_valid) begin
+                fill_count_q <= fill_last ? {ADDRESS_WIDTH + 1{1'b0}} : fill_count_q + 1'b1;
+                if (fill_last) begin
+                    full_q[fill_q] <= 1'b1;
+                    fill_q         <= !fill_q;
+                end
+            end
+            if (code_finish) begin
+                coded_q[code_q] <= 1'b1;
+                code_q          <= !code_q;
+            end
+            if (done_valid && done_ready) begin
+                reported_q[report_q] <= 1'b1;
+                report_q             <= !report_q;
+            end
+            if (drain_enable && drain_last) begin
+                reported_q[drain_q] <= 1'b0;
+                occupied_q[drain_q] <= 1'b0;
+                full_q[drain_q]     <= 1'b0;
+                coded_q[drain_q]    <= 1'b0;
+                drain_q             <= !drain_q;
+            end
+        end
+    end
+
+    always @(posedge clk) begin
+        if (task_valid && task_ready) begin
+            values_q[task_q]  <= task_values;
+            a_words_q[task_q] <= task_a_words;
+            words_q[task_q]   <= task_words;
+            raw_q[task_q]     <= task_raw;
+        end
+        if (code_finish) begin
+            result_a_words_q[code_q] <= code_result_a_words;
+            result_words_q[code_q]   <= code_result_words;
+            result_raw_q[code_q]     <= code_result_raw;
+            result_corrupt_q[code_q] <= code_result_corrupt;
+        end
+    end
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // Banks. The slot being drained is never the one being coded: one read port serves both.
+
+    wire feed_enable;
+    wire [ADDRESS_WIDTH-1:0] feed_address;
+    wire [3:0] collect_enable;
+    wire [ADDRESS_WIDTH-1:0] collect_address;
+    wire [63:0] collect_data;
+    wire [127:0] in_data;  // slot 1, slot 0
+    wire [127:0] out_data;
+
+    genvar s;
+    generate
+        for (s = 0; s < 2; s = s + 1) begin : g_slot
+            wire fill_here = (s == 0) ? !fill_q : fill_q;
+            wire code_here = (s == 0) ? !code_q : code_q;
+
+            ram #(
+                .WIDTH(64),
+                .DEPTH(BLOCK_WORDS),
+                .STROBE_WIDTH(64),
+                .OUTPUT_REGISTER(1)
+            ) u_in_bank (
+                .clk(clk),
+                .write_enable(fill_valid && fill_here),
+                .write_address(fill_count_q[ADDRESS_WIDTH-1:0]),
+                .write_data(fill_data),
+                .read_enable(coded_q[s] ? drain_enable : feed_enable),
+                .read_address(coded_q[s] ? drain_address : feed_address),
+                .read_data(in_data[64*s+:64])
+            );
+
+            ram #(
+                .WIDTH(64),
+                .DEPTH(BLOCK_WORDS),
+                .STROBE_WIDTH(16),
+                .OUTPUT_REGISTER(1)
+            ) u_out_bank (
+                .clk(clk),
+                .write_enable(collect_enable & {4{code_here}}),
+                .write_address(collect_address),
+                .write_data(collect_data),
+                .read_enable(drain_enable),
+                .read_address(drain_address),
+                .read_data(out_data[64*s+:64])
+            );
+        end
+    endgenerate
+
+    reg [1:0] choice_q, choice_qq;  // {raw, slot} of the read in the array, in the output register
+
+    always @(posedge clk) begin
+        choice_q  <= {result_raw_q[drain_q], drain_q};
+        choice_qq <= choice_q;
+        case (choice_qq)
+            2'b00:   drain_data <= out_data[63:0];
+            2'b01:   drain_data <= out_data[127:64];
+            2'b10:   drain_data <= in_data[63:0];
+            default: drain_data <= in_data[127:64];
+        endcase
+    end
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // The block being coded
+
+    localparam [2:0] IDLE = 3'd0, LOAD = 3'd1, START = 3'd2, RUN = 3'd3, JUDGE = 3'd4, COMPARE = 3'd5, WAIT_FULL = 3'd6;
+
+    reg [2:0] state_q, state_d;
+    reg [VALUES_WIDTH-1:0] code_values_q;
+    reg [ADDRESS_WIDTH:0] code_a_words_q, code_words_q, code_raw_words_q, available_q;
+    reg [ADDRESS_WIDTH+1:0] judged_q;
+    reg [ADDRESS_WIDTH:0] coded_a_words_q;
+    reg limit_q, corrupt_q, raw_result_q, raw_result_d, too_large_q;
+
+    wire encoder_done, encoder_limit, decoder_done, decoder_corrupt;
+    wire [ADDRESS_WIDTH:0] encoder_a_words, b_words;
+    wire [ADDRESS_WIDTH+1:0] size;
+
+    wire coder_done = job_decompress ? decoder_done : encoder_done;
+    wire code_full = full_q[code_q];
+
+    always @* begin
+        state_d      = state_q;
+        raw_result_d = raw_result_q;
+        case (state_q)
+            IDLE: begin
+                raw_result_d = raw_q[code_q];
+                if (occupied_q[code_q] && !coded_q[code_q]) state_d = raw_q[code_q] ? WAIT_FULL : LOAD;
+            end
+            LOAD:    state_d = START;  // coder in reset, feeder and collector loaded
+            START:   state_d = RUN;
+            RUN:
+            if (coder_done) begin
+                state_d = JUDGE;
+            end else if (too_large_q) begin
+                raw_result_d = 1'b1;
+                state_d      = WAIT_FULL;
+            end
+            JUDGE:   state_d = COMPARE;
+            COMPARE: begin
+                raw_result_d = !job_decompress && (limit_q || judged_q >= {1'b0, code_raw_words_q});
+                state_d      = WAIT_FULL;
+            end
+            WAIT_FULL: if (code_full) state_d = IDLE;
+            default: state_d = IDLE;
+        endcase
+    end
+
+    always @(posedge clk) begin
+        if (rst) state_q <= IDLE;
+        else state_q <= state_d;
+    end
+
+    always @(posedge clk) begin
+        raw_result_q <= raw_result_d;
+        // the first `available` words of slot code_q may be read; slots change only in IDLE, and the feeder reads from RUN on
+        available_q  <= code_full ? code_words_q : fill_count_q;
+        if (state_q == IDLE) begin
+            code_values_q    <= values_q[code_q];
+            code_a_words_q   <= a_words_q[code_q];
+            code_words_q     <= words_q[code_q];
+            code_raw_words_q <= values_q[code_q][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[code_q][2:0]};
+            corrupt_q        <= 1'b0;
+            limit_q          <= 1'b0;
+        end
+        if (coder_done && state_q == RUN) begin
+            limit_q         <= encoder_limit;
+            corrupt_q       <= decoder_corrupt;
+            coded_a_words_q <= encoder_a_words;
+        end
+        judged_q    <= {1'b0, coded_a_words_q} + {1'b0, b_words};
+        too_large_q <= state_q == RUN && !job_decompress && size >= {1'b0, code_raw_words_q};
+    end
+
+    wire coder_load = state_q == LOAD;
+    wire coder_rst = rst || coder_load;
+    wire coder_start = state_q == START;
+
+    assign code_finish         = state_q == WAIT_FULL && code_full;
+    assign code_result_raw     = raw_result_q;
+    assign code_result_corrupt = corrupt_q;
+    assign code_result_a_words = raw_result_q || job_decompress ? {ADDRESS_WIDTH + 1{1'b0}} : coded_a_words_q;
+    assign code_result_words   = raw_result_q ? code_words_q : job_decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // Feeder, codec box, collector
+
+    wire [63:0] feed_a_tdata, feed_b_tdata;
+    wire feed_a_tvalid, feed_a_tready, feed_a_end, feed_b_tvalid, feed_b_tready, feed_b_end;
+    wire encoder_raw_tready, decoder_a_tready, decoder_b_tready;
+
+    function [63:0] swap_bytes;
+        input [63:0] word;
+        swap_bytes = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
+    endfunction
+
+    lane_feeder #(
+        .ADDRESS_WIDTH(ADDRESS_WIDTH)
+    ) u_feeder (
+        .clk(clk),
+        .rst(rst),
+        .load(coder_load),
+        .a_words(code_a_words_q),
+        .words(code_words_q),
+        .available(available_q),
+        .read_enable(feed_enable),
+        .read_address(feed_address),
+        .read_data(code_q ? in_data[127:64] : in_data[63:0]),
+        .m_a_tdata(feed_a_tdata),
+        .m_a_tvalid(feed_a_tvalid),
+        .m_a_tready(feed_a_tready),
+        .m_a_end(feed_a_end),
+        .m_b_tdata(feed_b_tdata),
+        .m_b_tvalid(feed_b_tvalid),
+        .m_b_tready(feed_b_tready),
+        .m_b_end(feed_b_end)
+    );
+
+    wire running = state_q == RUN;
+    assign feed_a_tready = running && job_decompress && decoder_a_tready;
+    assign feed_b_tready = running && (job_decompress ? decoder_b_tready : encoder_raw_tready);
+
+    wire [63:0] a_tdata, b_tdata, raw_tdata;
+    wire [ADDRESS_WIDTH-1:0] a_taddress;
+    wire [3:0] a_tstrb;
+    wire a_tvalid, a_tready, b_tvalid, b_tready, raw_tvalid, raw_tready;
+
+    codec_encoder #(
+        .W(8),
+        .BLOCK_BYTES(BLOCK_BYTES),
+        .CODECS(CODECS),
+        .APACK_CODERS(APACK_CODERS)
+    ) u_encoder (
+        .clk(clk),
+        .rst(coder_rst),
+        .codec(job_codec),
+        .start(coder_start && !job_decompress),
+        .values(code_values_q),
+        .zero(job_zero),
+        .is_signed(job_signed),
+        .table_valid(table_valid),
+        .table_address(table_address),
+        .table_data(table_data),
+        .s_raw_tdata(feed_b_tdata),
+        .s_raw_tvalid(feed_b_tvalid && running && !job_decompress),
+        .s_raw_tready(encoder_raw_tready),
+        .m_a_tdata(a_tdata),
+        .m_a_taddress(a_taddress),
+        .m_a_tstrb(a_tstrb),
+        .m_a_tvalid(a_tvalid),
+        .m_a_tready(a_tready),
+        .m_b_tdata(b_tdata),
+        .m_b_tvalid(b_tvalid),
+        .m_b_tready(b_tready),
+        .done(encoder_done),
+        .a_words(encoder_a_words),
+        .limit(encoder_limit)
+    );
+
+    codec_decoder #(
+        .W(8),
+        .BLOCK_BYTES(BLOCK_BYTES),
+        .CODECS(CODECS),
+        .APACK_CODERS(APACK_CODERS)
+    ) u_decoder (
+        .clk(clk),
+        .rst(coder_rst),
+        .codec(job_codec),
+        .start(coder_start && job_decompress),
+        .values(code_values_q),
+        .zero(job_zero),
+        .is_signed(job_signed),
+        .table_valid(table_valid),
+        .table_address(table_address),
+        .table_data(table_data),
+        .s_a_tdata(swap_bytes(feed_a_tdata)),
+        .s_a_tvalid(feed_a_tvalid && running && job_decompress),
+        .s_a_tready(decoder_a_tready),
+        .s_a_end(feed_a_end),
+        .s_b_tdata(swap_bytes(feed_b_tdata)),
+        .s_b_tvalid(feed_b_tvalid && running && job_decompress),
+        .s_b_tready(decoder_b_tready),
+        .s_b_end(feed_b_end),
+        .m_raw_tdata(raw_tdata),
+        .m_raw_tvalid(raw_tvalid),
+        .m_raw_tready(raw_tready),
+        .done(decoder_done),
+        .corrupt(decoder_corrupt)
+    );
+
+    lane_collector #(
+        .ADDRESS_WIDTH(ADDRESS_WIDTH)
+    ) u_collector (
+        .clk(clk),
+        .load(coder_load),
+        .decompress(job_decompress),
+        .s_a_tdata(a_tdata),
+        .s_a_taddress(a_taddress),
+        .s_a_tstrb(a_tstrb),
+        .s_a_tvalid(a_tvalid && running),
+        .s_a_tready(a_tready),
+        .s_b_tdata(b_tdata),
+        .s_b_tvalid(b_tvalid && running),
+        .s_b_tready(b_tready),
+        .s_raw_tdata(raw_tdata),
+        .s_raw_tvalid(raw_tvalid && running),
+        .s_raw_tready(raw_tready),
+        .write_enable(collect_enable),
+        .write_address(collect_address),
+        .write_data(collect_data),
+        .b_words(b_words),
+        .size(size)
+    );
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // What the lane does with its time
+
+    wire waits = occupied_q == coded_q;  // nothing to code
+    wire hungry = state_q == RUN ? (feed_b_tready && !feed_b_tvalid && !feed_b_end) || (feed_a_tready && !feed_a_tvalid && !feed_a_end)
+                                 : state_q == WAIT_FULL && !code_full && !fill_valid;
+
+    always @(posedge clk) begin
+        is_idle    <= rst || occupied_q == 2'b00;
+        is_blocked <= !rst && occupied_q != 2'b00 && waits;
+        is_starved <= !rst && !waits && hungry;
+        is_busy    <= !rst && !waits && !hungry;
+    end
+
+endmodule
+
+`resetall
