@@ -29,7 +29,7 @@ module fifo #(
 
   localparam ADDRESS_WIDTH = $clog2(DEPTH);
   localparam [ADDRESS_WIDTH:0] LEVEL_ONE = 1;
-  localparam [ADDRESS_WIDTH:0] LEVEL_LAST = DEPTH - 1;
+  localparam [ADDRESS_WIDTH:0] LEVEL_LAST = {1'b0, {ADDRESS_WIDTH{1'b1}}};
   localparam [ADDRESS_WIDTH-1:0] ADDRESS_ONE = 1;
 
   generate

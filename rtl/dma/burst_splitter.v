@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// burst_splitter: cuts a command (address, words) into bursts of 1..16 beats of 8 bytes that end at 128-byte boundaries.
+//
+// So no burst crosses 4 KiB, and each is legal AXI3 and AXI4. The bursts of a command are contiguous and in order.
+// Latency: 1 cycle. Throughput: one burst a cycle, also across commands (a command of one burst takes one cycle).
+// s_ready depends combinationally on m_ready (a FIFO in front registers it).
+// Assumes: s_address is a multiple of 8, s_words >= 1, the command does not pass the end of the address space.
+// Does not: limit the bursts on the way.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module burst_splitter #(
+    parameter ADDRESS_WIDTH = 32,  // bits, 12..64
+    parameter TAG_WIDTH     = 1    // bits that go along with a command, >= 1
+) (
+    input  wire                     clk,
+    input  wire                     rst,        // synchronous, active high: drops the command
+    input  wire                     s_valid,
+    output wire                     s_ready,
+    input  wire [ADDRESS_WIDTH-1:0] s_address,  // bytes
+    input  wire [             15:0] s_words,    // 1..65535
+    input  wire [    TAG_WIDTH-1:0] s_tag,
+    output wire                     m_valid,
+    input  wire                     m_ready,
+    output wire [ADDRESS_WIDTH-1:0] m_address,  // bytes
+    output wire [              4:0] m_beats,    // 1..16
+    output wire [    TAG_WIDTH-1:0] m_tag,
+    output wire                     m_last      // last burst of its command
+);
+
+  generate
+    if (ADDRESS_WIDTH < 12 || ADDRESS_WIDTH > 64) begin : g_bad_address
+      burst_splitter_ADDRESS_WIDTH_must_be_12_to_64 u_error ();
+    end
+    if (TAG_WIDTH < 1) begin : g_bad_tag
+      burst_splitter_TAG_WIDTH_must_be_at_least_1 u_error ();
+    end
+  endgenerate
+
+  localparam [ADDRESS_WIDTH-8:0] LINE_ONE = 1;
+
+  reg valid_q;
+  reg [ADDRESS_WIDTH-1:0] address_q;
+  reg [15:0] words_q;  // still to do
+  reg [4:0] room_q;  // words from address_q to the next 128-byte boundary, 1..16
+  reg [TAG_WIDTH-1:0] tag_q;
+
+  wire last = words_q <= {11'd0, room_q};
+
+  assign s_ready = !valid_q || (m_ready && last);
+
+  always @(posedge clk) begin
+    if (s_ready) begin
+      valid_q <= s_valid;
+      address_q <= s_address;
+      words_q <= s_words;
+      room_q <= 5'd16 - {1'b0, s_address[6:3]};
+      tag_q <= s_tag;
+    end else if (m_ready) begin
+      address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};
+      words_q   <= words_q - {11'd0, room_q};
+      room_q    <= 5'd16;
+    end
+    if (rst) valid_q <= 1'b0;
+  end
+
+  assign m_valid   = valid_q;
+  assign m_address = address_q;
+  assign m_beats   = last ? words_q[4:0] : room_q;
+  assign m_tag     = tag_q;
+  assign m_last    = last;
+
+endmodule
+
+`resetall

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// read_master: reads runs of 64-bit words from memory over AXI (legal AXI3 and AXI4 at once: INCR bursts of at most 16
+// beats that end at 128-byte boundaries, one ID).
+//
+// Commands wait in a queue of four; bursts of successive commands follow each other without a gap, up to OUTSTANDING of
+// them on the way. Data comes out in order, with the tag of its command. There is no ready on the data: issue a command
+// only when there is a place for all of its words (m_axi_rready is always 1).
+// Latency: s_cmd to ARVALID 3 cycles, R to m_data 1 cycle. Throughput: one AR and one beat a cycle.
+// halt: no further AR is asserted (one already asserted stays until taken), queued commands and those that come are
+// dropped, issued bursts finish and deliver their data; then idle is 1. A halted command does not get its m_data_last.
+// Assumes: s_cmd_address a multiple of 8, s_cmd_words >= 1; rst only while idle (or together with the memory side).
+// Does not: retry, check the number of beats of a burst (RLAST is believed), reorder.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module read_master #(
+    parameter ADDRESS_WIDTH = 32,  // bits, 12..64
+    parameter TAG_WIDTH     = 1,   // bits of a tag, >= 1
+    parameter OUTSTANDING   = 8    // bursts on the way, 2..16
+) (
+    input  wire                     clk,
+    input  wire                     rst,                // synchronous, active high
+    // commands
+    input  wire                     s_cmd_valid,
+    output wire                     s_cmd_ready,
+    input  wire [ADDRESS_WIDTH-1:0] s_cmd_address,      // bytes, a multiple of 8
+    input  wire [             15:0] s_cmd_words,        // 1..65535
+    input  wire [    TAG_WIDTH-1:0] s_cmd_tag,
+    // data
+    output wire                     m_data_valid,
+    output wire [             63:0] m_data,
+    output wire [    TAG_WIDTH-1:0] m_data_tag,
+    output wire                     m_data_last,        // last word of its command
+    // control and state
+    input  wire                     halt,
+    output wire                     idle,               // no command held, no burst unfinished, no data on its way
+    output wire                     error,              // pulse: a beat came with a response other than OKAY
+    output wire [              1:0] error_response,     // the response, valid with error
+    output wire                     beats_valid,        // pulse for each beat
+    output wire [              7:0] outstanding,        // bursts from ARVALID to RLAST, 0..OUTSTANDING
+    // AXI
+    output wire [              0:0] m_axi_arid,
+    output wire [ADDRESS_WIDTH-1:0] m_axi_araddr,
+    output wire [              7:0] m_axi_arlen,
+    output wire [              2:0] m_axi_arsize,
+    output wire [              1:0] m_axi_arburst,
+    output wire                     m_axi_arlock,
+    output wire [              3:0] m_axi_arcache,
+    output wire [              2:0] m_axi_arprot,
+    output wire                     m_axi_arvalid,
+    input  wire                     m_axi_arready,
+    input  wire [              0:0] m_axi_rid,
+    input  wire [             63:0] m_axi_rdata,
+    input  wire [              1:0] m_axi_rresp,
+    input  wire                     m_axi_rlast,
+    input  wire                     m_axi_rvalid,
+    output wire                     m_axi_rready
+);
+
+  localparam QUEUE = 4;  // commands
+  localparam BURSTS = 1 << $clog2(OUTSTANDING);
+
+  generate
+    if (OUTSTANDING < 2 || OUTSTANDING > 16) begin : g_bad_outstanding
+      read_master_OUTSTANDING_must_be_2_to_16 u_error ();
+    end
+  endgenerate
+
+  wire drop = rst || halt;
+
+  // Commands, cut into bursts.
+  wire command_valid, command_ready;
+  wire [ADDRESS_WIDTH-1:0] command_address;
+  wire [15:0] command_words;
+  wire [TAG_WIDTH-1:0] command_tag;
+  wire [$clog2(QUEUE):0] unused_level, unused_peak;
+
+  fifo #(
+      .WIDTH(ADDRESS_WIDTH + 16 + TAG_WIDTH),
+      .DEPTH(QUEUE)
+  ) u_commands (
+      .clk(clk),
+      .rst(drop),
+      .s_valid(s_cmd_valid),
+      .s_ready(s_cmd_ready),
+      .s_data({s_cmd_address, s_cmd_words, s_cmd_tag}),
+      .m_valid(command_valid),
+      .m_ready(command_ready),
+      .m_data({command_address, command_words, command_tag}),
+      .level(unused_level),
+      .peak(unused_peak)
+  );
+
+  wire burst_valid, burst_ready, burst_last;
+  wire [ADDRESS_WIDTH-1:0] burst_address;
+  wire [4:0] burst_beats;
+  wire [TAG_WIDTH-1:0] burst_tag;
+
+  burst_splitter #(
+      .ADDRESS_WIDTH(ADDRESS_WIDTH),
+      .TAG_WIDTH(TAG_WIDTH)
+  ) u_splitter (
+      .clk(clk),
+      .rst(drop),
+      .s_valid(command_valid),
+      .s_ready(command_ready),
+      .s_address(command_address),
+      .s_words(command_words),
+      .s_tag(command_tag),
+      .m_valid(burst_valid),
+      .m_ready(burst_ready),
+      .m_address(burst_address),
+      .m_beats(burst_beats),
+      .m_tag(burst_tag),
+      .m_last(burst_last)
+  );
+
+  // Issue.
+  reg arvalid_q;
+  reg [ADDRESS_WIDTH-1:0] araddr_q;
+  reg [3:0] arlen_q;
+  reg [4:0] outstanding_q;
+
+  wire [4:0] burst_length = burst_beats - 5'd1;
+  wire unused_length = burst_length[4];
+  wire finish = m_axi_rvalid && m_axi_rlast;
+
+  assign burst_ready = (!arvalid_q || m_axi_arready) && outstanding_q != OUTSTANDING[4:0] && !halt;
+  wire issue = burst_valid && burst_ready;
+
+  always @(posedge clk) begin
+    if (issue) begin
+      arvalid_q <= 1'b1;
+      araddr_q  <= burst_address;
+      arlen_q   <= burst_length[3:0];
+    end else if (m_axi_arready) begin
+      arvalid_q <= 1'b0;
+    end
+    if (issue && !finish) outstanding_q <= outstanding_q + 5'd1;
+    if (finish && !issue) outstanding_q <= outstanding_q - 5'd1;
+    if (rst) begin
+      arvalid_q <= 1'b0;
+      outstanding_q <= 5'd0;
+    end
+  end
+
+  // What the bursts on the way are.
+  wire info_last;
+  wire [TAG_WIDTH-1:0] info_tag;
+  wire unused_info_ready, unused_info_valid;
+  wire [$clog2(BURSTS):0] unused_info_level, unused_info_peak;
+
+  fifo #(
+      .WIDTH(TAG_WIDTH + 1),
+      .DEPTH(BURSTS)
+  ) u_bursts (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(issue),
+      .s_ready(unused_info_ready),
+      .s_data({burst_tag, burst_last}),
+      .m_valid(unused_info_valid),
+      .m_ready(finish),
+      .m_data({info_tag, info_last}),
+      .level(unused_info_level),
+      .peak(unused_info_peak)
+  );
+
+  // Data.
+  reg data_valid_q, data_last_q, error_q;
+  reg [63:0] data_q;
+  reg [TAG_WIDTH-1:0] data_tag_q;
+  reg [1:0] response_q;
+
+  always @(posedge clk) begin
+    data_valid_q <= m_axi_rvalid;
+    error_q <= m_axi_rvalid && m_axi_rresp != 2'b00;
+    data_q <= m_axi_rdata;
+    data_tag_q <= info_tag;
+    data_last_q <= m_axi_rlast && info_last;
+    response_q <= m_axi_rresp;
+    if (rst) begin
+      data_valid_q <= 1'b0;
+      error_q <= 1'b0;
+    end
+  end
+
+  wire unused_rid = m_axi_rid[0];
+
+  assign m_data_valid = data_valid_q;
+  assign m_data = data_q;
+  assign m_data_tag = data_tag_q;
+  assign m_data_last = data_last_q;
+  assign beats_valid = data_valid_q;
+  assign error = error_q;
+  assign error_response = response_q;
+  assign outstanding = {3'd0, outstanding_q};
+  assign idle = !(command_valid || burst_valid || arvalid_q || |outstanding_q || data_valid_q);
+
+  assign m_axi_arid = 1'b0;
+  assign m_axi_araddr = araddr_q;
+  assign m_axi_arlen = {4'd0, arlen_q};
+  assign m_axi_arsize = 3'd3;
+  assign m_axi_arburst = 2'b01;
+  assign m_axi_arlock = 1'b0;
+  assign m_axi_arcache = 4'b0011;
+  assign m_axi_arprot = 3'b000;
+  assign m_axi_arvalid = arvalid_q;
+  assign m_axi_rready = 1'b1;
+
+endmodule
+
+`resetall

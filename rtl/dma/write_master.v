@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// write_master: writes runs of 64-bit words to memory over AXI (legal AXI3 and AXI4 at once: INCR bursts of at most 16
+// beats that end at 128-byte boundaries, one ID).
+//
+// Commands wait in a queue of four; AW goes ahead of W by up to OUTSTANDING bursts; W beats of successive bursts and
+// commands follow each other without a gap while s_data_valid. Every beat has all strobes, but the last of a command has
+// s_cmd_last_strobe.
+// Latency: s_cmd to AWVALID 3 cycles, s_data to W 1 cycle. Throughput: one AW and one beat a cycle.
+// s_data_ready is registered but for one AND; it is 1 only for words of a burst whose AW is asserted or was taken.
+// halt: no further AW is asserted (one already asserted stays until taken), queued commands and those that come are
+// dropped, issued bursts still take their s_data and finish; then idle is 1.
+// Assumes: s_cmd_address a multiple of 8, s_cmd_words >= 1, data follows its command without waiting for another one;
+// rst only while idle (or together with the memory side).
+// Does not: retry, tell which command a response belongs to.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module write_master #(
+    parameter ADDRESS_WIDTH = 32,  // bits, 12..64
+    parameter OUTSTANDING   = 8    // bursts on the way, 2..16
+) (
+    input  wire                     clk,
+    input  wire                     rst,                // synchronous, active high
+    // commands
+    input  wire                     s_cmd_valid,
+    output wire                     s_cmd_ready,
+    input  wire [ADDRESS_WIDTH-1:0] s_cmd_address,      // bytes, a multiple of 8
+    input  wire [             15:0] s_cmd_words,        // 1..65535
+    input  wire [              7:0] s_cmd_last_strobe,  // bytes of the last word
+    // data
+    input  wire                     s_data_valid,
+    output wire                     s_data_ready,
+    input  wire [             63:0] s_data,
+    // control and state
+    input  wire                     halt,
+    output wire                     idle,               // no command held, no burst unfinished
+    output wire                     error,              // pulse: a burst was answered with other than OKAY
+    output wire [              1:0] error_response,     // the response, valid with error
+    output wire                     beat,               // pulse for each beat that the memory took
+    output wire [              7:0] outstanding,        // bursts from AWVALID to B, 0..OUTSTANDING
+    // AXI
+    output wire [              0:0] m_axi_awid,
+    output wire [ADDRESS_WIDTH-1:0] m_axi_awaddr,
+    output wire [              7:0] m_axi_awlen,
+    output wire [              2:0] m_axi_awsize,
+    output wire [              1:0] m_axi_awburst,
+    output wire                     m_axi_awlock,
+    output wire [              3:0] m_axi_awcache,
+    output wire [              2:0] m_axi_awprot,
+    output wire                     m_axi_awvalid,
+    input  wire                     m_axi_awready,
+    output wire [             63:0] m_axi_wdata,
+    output wire [              7:0] m_axi_wstrb,
+    output wire                     m_axi_wlast,
+    output wire                     m_axi_wvalid,
+    input  wire                     m_axi_wready,
+    input  wire [              0:0] m_axi_bid,
+    input  wire [              1:0] m_axi_bresp,
+    input  wire                     m_axi_bvalid,
+    output wire                     m_axi_bready
+);
+
+  localparam QUEUE = 4;  // commands
+  localparam BURSTS = 1 << $clog2(OUTSTANDING);
+
+  generate
+    if (OUTSTANDING < 2 || OUTSTANDING > 16) begin : g_bad_outstanding
+      write_master_OUTSTANDING_must_be_2_to_16 u_error ();
+    end
+  endgenerate
+
+  wire drop = rst || halt;
+
+  // Commands, cut into bursts.
+  wire command_valid, command_ready;
+  wire [ADDRESS_WIDTH-1:0] command_address;
+  wire [15:0] command_words;
+  wire [7:0] command_strobe;
+  wire [$clog2(QUEUE):0] unused_level, unused_peak;
+
+  fifo #(
+      .WIDTH(ADDRESS_WIDTH + 24),
+      .DEPTH(QUEUE)
+  ) u_commands (
+      .clk(clk),
+      .rst(drop),
+      .s_valid(s_cmd_valid),
+      .s_ready(s_cmd_ready),
+      .s_data({s_cmd_address, s_cmd_words, s_cmd_last_strobe}),
+      .m_valid(command_valid),
+      .m_ready(command_ready),
+      .m_data({command_address, command_words, command_strobe}),
+      .level(unused_level),
+      .peak(unused_peak)
+  );
+
+  wire burst_valid, burst_ready, burst_last;
+  wire [ADDRESS_WIDTH-1:0] burst_address;
+  wire [4:0] burst_beats;
+  wire [7:0] burst_strobe;
+
+  burst_splitter #(
+      .ADDRESS_WIDTH(ADDRESS_WIDTH),
+      .TAG_WIDTH(8)
+  ) u_splitter (
+      .clk(clk),
+      .rst(drop),
+      .s_valid(command_valid),
+      .s_ready(command_ready),
+      .s_address(command_address),
+      .s_words(command_words),
+      .s_tag(command_strobe),
+      .m_valid(burst_valid),
+      .m_ready(burst_ready),
+      .m_address(burst_address),
+      .m_beats(burst_beats),
+      .m_tag(burst_strobe),
+      .m_last(burst_last)
+  );
+
+  // Issue.
+  reg awvalid_q;
+  reg [ADDRESS_WIDTH-1:0] awaddr_q;
+  reg [3:0] awlen_q;
+  reg [4:0] outstanding_q;
+
+  wire [4:0] burst_length = burst_beats - 5'd1;
+  wire unused_length = burst_length[4];
+  wire finish = m_axi_bvalid;
+
+  assign burst_ready = (!awvalid_q || m_axi_awready) && outstanding_q != OUTSTANDING[4:0] && !halt;
+  wire issue = burst_valid && burst_ready;
+
+  always @(posedge clk) begin
+    if (issue) begin
+      awvalid_q <= 1'b1;
+      awaddr_q  <= burst_address;
+      awlen_q   <= burst_length[3:0];
+    end else if (m_axi_awready) begin
+      awvalid_q <= 1'b0;
+    end
+    if (issue && !finish) outstanding_q <= outstanding_q + 5'd1;
+    if (finish && !issue) outstanding_q <= outstanding_q - 5'd1;
+    if (rst) begin
+      awvalid_q <= 1'b0;
+      outstanding_q <= 5'd0;
+    end
+  end
+
+  // Bursts whose beats are still to come.
+  wire info_valid;
+  wire [3:0] info_length;
+  wire [7:0] info_strobe;
+  wire unused_info_ready;
+  wire [$clog2(BURSTS):0] unused_info_level, unused_info_peak;
+
+  reg [3:0] beat_q;  // number of the beat in its burst
+
+  wire w_ready;
+  wire w_last = beat_q == info_length;
+  wire w_take = s_data_valid && s_data_ready;
+
+  fifo #(
+      .WIDTH(12),
+      .DEPTH(BURSTS)
+  ) u_bursts (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(issue),
+      .s_ready(unused_info_ready),
+      .s_data({burst_length[3:0], burst_last ? burst_strobe : 8'hFF}),
+      .m_valid(info_valid),
+      .m_ready(w_take && w_last),
+      .m_data({info_length, info_strobe}),
+      .level(unused_info_level),
+      .peak(unused_info_peak)
+  );
+
+  // Data.
+  assign s_data_ready = info_valid && w_ready;
+
+  always @(posedge clk) begin
+    if (w_take) beat_q <= w_last ? 4'd0 : beat_q + 4'd1;
+    if (rst) beat_q <= 4'd0;
+  end
+
+  skid_buffer #(
+      .WIDTH(73)
+  ) u_w (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(s_data_valid && info_valid),
+      .s_ready(w_ready),
+      .s_data({w_last, w_last ? info_strobe : 8'hFF, s_data}),
+      .m_valid(m_axi_wvalid),
+      .m_ready(m_axi_wready),
+      .m_data({m_axi_wlast, m_axi_wstrb, m_axi_wdata})
+  );
+
+  // Responses and state.
+  reg error_q, w_beat_q;
+  reg [1:0] response_q;
+
+  always @(posedge clk) begin
+    error_q <= m_axi_bvalid && m_axi_bresp != 2'b00;
+    response_q <= m_axi_bresp;
+    w_beat_q <= m_axi_wvalid && m_axi_wready;
+    if (rst) begin
+      error_q  <= 1'b0;
+      w_beat_q <= 1'b0;
+    end
+  end
+
+  wire unused_bid = m_axi_bid[0];
+
+  assign error = error_q;
+  assign error_response = response_q;
+  assign beat = w_beat_q;
+  assign outstanding = {3'd0, outstanding_q};
+  assign idle = !(command_valid || burst_valid || awvalid_q || |outstanding_q || error_q);
+
+  assign m_axi_awid = 1'b0;
+  assign m_axi_awaddr = awaddr_q;
+  assign m_axi_awlen = {4'd0, awlen_q};
+  assign m_axi_awsize = 3'd3;
+  assign m_axi_awburst = 2'b01;
+  assign m_axi_awlock = 1'b0;
+  assign m_axi_awcache = 4'b0011;
+  assign m_axi_awprot = 3'b000;
+  assign m_axi_awvalid = awvalid_q;
+  assign m_axi_bready = 1'b1;
+
+endmodule
+
+`resetall
