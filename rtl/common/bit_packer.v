@@ -155,18 +155,24 @@ module bit_packer #(
       assign earlier = {UNIT{1'b0}};
       wire unused_position = bits_position_q[0];
     end else begin : g_rotation
-      wire [(STEPS+1)*UNIT-1:0] step;
+      function [UNIT-1:0] rotate;  // right, by grains
+        input [UNIT-1:0] word;
+        input [STEPS-1:0] by;
+        integer i;
+        begin
+          rotate = word;
+          for (i = 0; i < STEPS; i = i + 1)
+            if (by[i]) rotate = (rotate >> (GRANULARITY << i)) | (rotate << (UNIT - (GRANULARITY << i)));
+        end
+      endfunction
+
+      wire [UNIT-1:0] placed;
       if (UNIT == MAX_BITS) begin : g_exact
-        assign step[UNIT-1:0] = bits_q;
+        assign placed = bits_q;
       end else begin : g_wider
-        assign step[UNIT-1:0] = {bits_q, {(UNIT - MAX_BITS) {1'b0}}};
+        assign placed = {bits_q, {(UNIT - MAX_BITS) {1'b0}}};
       end
-      for (k = 0; k < STEPS; k = k + 1) begin : g_step
-        localparam BY = GRANULARITY << k;
-        wire [UNIT-1:0] from = step[k*UNIT+:UNIT];
-        assign step[(k+1)*UNIT+:UNIT] = bits_position_q[k] ? {from[BY-1:0], from[UNIT-1:BY]} : from;
-      end
-      assign rotated = step[STEPS*UNIT+:UNIT];
+      assign rotated = rotate(placed, bits_position_q[STEPS-1:0]);
       assign earlier[GRANULARITY-1:0] = {GRANULARITY{1'b0}};
       for (k = 0; k < POSITIONS - 1; k = k + 1) begin : g_earlier
         localparam [FILL_WIDTH-1:0] HERE = k;

@@ -108,14 +108,17 @@ module bit_unpacker #(
     if (STEPS == 0) begin : g_no_rotation
       assign rotated = unit_valid ? unit : {UNIT{1'b0}};
     end else begin : g_rotation
-      wire [(STEPS+1)*UNIT-1:0] step;
-      assign step[UNIT-1:0] = unit;
-      for (k = 0; k < STEPS; k = k + 1) begin : g_step
-        localparam BY = G << k;
-        wire [UNIT-1:0] from = step[k*UNIT+:UNIT];
-        assign step[(k+1)*UNIT+:UNIT] = fill_q[k] ? {from[BY-1:0], from[UNIT-1:BY]} : from;
-      end
-      assign rotated = unit_valid ? step[STEPS*UNIT+:UNIT] : {UNIT{1'b0}};
+      function [UNIT-1:0] rotate;  // right, by grains
+        input [UNIT-1:0] word;
+        input [STEPS-1:0] by;
+        integer i;
+        begin
+          rotate = word;
+          for (i = 0; i < STEPS; i = i + 1) if (by[i]) rotate = (rotate >> (G << i)) | (rotate << (UNIT - (G << i)));
+        end
+      endfunction
+
+      assign rotated = unit_valid ? rotate(unit, fill_q[STEPS-1:0]) : {UNIT{1'b0}};
     end
     for (k = 0; k < BUFFER + WINDOW; k = k + 1) begin : g_join
       localparam FROM = UNIT - (k % UNIT_GRAINS) * G - 1;
@@ -129,17 +132,19 @@ module bit_unpacker #(
   endgenerate
 
   // Shift by the consumption.
-  wire [(CW+1)*(BUFFER+WINDOW)*G-1:0] shift;
-  assign shift[(BUFFER+WINDOW)*G-1:0] = joined;
-  generate
-    for (k = 0; k < CW; k = k + 1) begin : g_shift
-      wire [(BUFFER+WINDOW)*G-1:0] from = shift[k*(BUFFER+WINDOW)*G+:(BUFFER+WINDOW)*G];
-      assign shift[(k+1)*(BUFFER+WINDOW)*G+:(BUFFER+WINDOW)*G] = consume[k] ? from << (G << k) : from;
+  function [(BUFFER+WINDOW)*G-1:0] shift;
+    input [(BUFFER+WINDOW)*G-1:0] bits;
+    input [CW-1:0] by;
+    integer i;
+    begin
+      shift = bits;
+      for (i = 0; i < CW; i = i + 1) if (by[i]) shift = shift << (G << i);
     end
-  endgenerate
+  endfunction
 
-  wire [BUFFER*G-1:0] shifted = window_valid ? shift[CW*(BUFFER+WINDOW)*G+WINDOW*G+:BUFFER*G] : joined[WINDOW*G+:BUFFER*G];
-  wire unused_shift = |shift[CW*(BUFFER+WINDOW)*G+:WINDOW*G];
+  wire [(BUFFER+WINDOW)*G-1:0] shift_all = shift(joined, consume);
+  wire [BUFFER*G-1:0] shifted = window_valid ? shift_all[WINDOW*G+:BUFFER*G] : joined[WINDOW*G+:BUFFER*G];
+  wire unused_shift = |shift_all[WINDOW*G-1:0];
 
   // How many grains are held: what is left, and a unit when less than a window is left.
   wire [FW-1:0] left = {1'b0, fill_q} - (window_valid ? {{(FW - CW) {1'b0}}, consume} : {FW{1'b0}});
