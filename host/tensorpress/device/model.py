@@ -212,8 +212,7 @@ class ModelDevice(PoolDevice):
             raise _Fault(ErrorCode.BAD_LENGTH)
         if not block_values or block_values % 128 or block_values > self.block_bytes:
             raise _Fault(ErrorCode.BAD_BLOCK)
-        blocks = -(-count // block_values)
-        regions = [(index, 8 * blocks), (payload, 8 * capacity)] + ([] if stream else [(raw, count)])
+        regions = [(index, 8 * -(-count // 128)), (payload, 8 * capacity)] + ([] if stream else [(raw, count)])
         if any(address % 8 or address + nbytes > _ADDRESS_END for address, nbytes in regions):
             raise _Fault(ErrorCode.BAD_ADDRESS)
         if not self.codecs >> config["CODEC"] & 1:
