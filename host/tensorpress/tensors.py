@@ -47,6 +47,10 @@ _SAFETENSORS = {
 _SAFETENSORS_HEADER_LIMIT = 100_000_000  # bytes, the limit of the format
 
 
+class NoMatchError(InputError):
+    """No tensor of a file has a wanted name."""
+
+
 @dataclass(frozen=True)
 class NamedTensor:
     """A tensor and what is known about it.
@@ -196,7 +200,9 @@ def load_tensors(
     ------
     InputError
         The file is missing, truncated or of an unknown form; a tensor is empty, has an unusable dtype (objects are never unpickled),
-        a NaN, or contradicts its metadata; no name matches. Names the file and the tensor.
+        a NaN, or contradicts its metadata. Names the file and the tensor.
+    NoMatchError
+        No tensor has a wanted name.
     FormatError
         A .tpz breaks a rule of its format.
     """
@@ -220,7 +226,9 @@ def load_tensors(
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not tensors:
-        raise InputError(f"{path}: no tensor matches {', '.join(map(repr, patterns))}" if patterns else f"{path}: holds no tensor")
+        if patterns:
+            raise NoMatchError(f"{path}: no tensor matches {', '.join(map(repr, patterns))}")
+        raise InputError(f"{path}: holds no tensor")
     return tensors
 
 

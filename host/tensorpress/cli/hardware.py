@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that need a device: run, bench, selftest, demo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from tensorpress.cli import options as o
+from tensorpress.cli import transfers as t
+from tensorpress.cli.choices import Choice, codec_names, limited, load_all, load_tables_file, ordered, unusable
+from tensorpress.cli.console import Report, counted, decimal, integer, make_table
+from tensorpress.cli.devices import DEFAULT, Setup, check_device, open_engine
+from tensorpress.codecs import CODECS, Coding
+from tensorpress.demo import DEMO_TENSORS
+from tensorpress.engine import Direction, Endpoint, Engine
+from tensorpress.errors import InputError, MismatchError
+from tensorpress.tensors import NamedTensor, load_tensors
+
+
+def _endpoint(text: str) -> Endpoint:
+    if text == "ddr" or text == "stream":
+        return text  # type: ignore[return-value]
+    raise InputError(f"endpoint {text!r} is not one of ddr, stream")
+
+
+def _directions(text: str) -> tuple[Direction, ...]:
+    if text == "both":
+        return t.DIRECTIONS
+    if text in t.DIRECTIONS:
+        return (text,)  # type: ignore[return-value]
+    raise InputError(f"direction {text!r} is not one of both, compress, decompress")
+
+
+def plan(engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str], choice: Choice, report: Report) -> list[tuple[NamedTensor, Coding]]:
+    """What goes through the device: each tensor with each codec that takes it. What cannot go is told, never dropped in silence.
+
+    Raises
+    ------
+    InputError
+        Nothing is left.
+    """
+    can = engine.capabilities
+    for codec in codecs:
+        if codec not in can.codecs:
+            raise InputError(f"codec {codec} is not built into this device; it has {', '.join(can.codecs)}")
+    largest = can.block_bytes * 8 // can.width
+    choice = Choice(**{**vars(choice), "block_values": choice.block_values or min(4096, largest), "coders": can.apack_coders or choice.coders})
+    work: list[tuple[NamedTensor, Coding]] = []
+    left: dict[str, list[str]] = {}
+    for tensor in tensors:
+        if tensor.width != can.width:
+            left.setdefault(f"the device takes {can.width}-bit values, not {tensor.width}-bit ones", []).append(tensor.name)
+            continue
+        for codec in codecs:
+            problem = unusable(tensor, codec)
+            if problem:
+                left.setdefault(problem, []).append(tensor.name)
+            else:
+                work.append((tensor, choice.coding(tensor, codec)))
+    for reason, names in left.items():
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        report.note(f"skipped {counted(len(names), 'tensor')}: {reason}: {shown}")
+    if not work:
+        raise InputError("no tensor is left that this device takes")
+    return work
+
+
+def run(
+    files: o.Inputs,
+    device: o.DeviceName = DEFAULT,
+    codec: o.Codecs = None,
+    direction: Annotated[str, typer.Option("--direction", metavar="both|compress|decompress", rich_help_panel=o.DEVICE, help="What to do.")] = "both",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", metavar="ddr|stream", rich_help_panel=o.DEVICE, help="The raw side: memory, or the stream ports.")
+    ] = "ddr",
+    lanes: o.Lanes = None,
+    latency: o.Latency = None,
+    stalls: o.Stalls = None,
+    names: o.Names = None,
+    limit: o.Limit = None,
+    manifest: o.Manifest = None,
+    network: o.Network = None,
+    allow_nan: o.AllowNan = False,
+    order: o.Order = None,
+    block_values: o.BlockValues = None,
+    zero: o.Zero = "auto",
+    signed: o.Signed = None,
+    coders: o.Coders = None,
+    table: o.TableFile = None,
+    table_method: o.TableMethod = "optimal",
+    counters: Annotated[bool, typer.Option("--counters", rich_help_panel=o.OUTPUT, help="Put the engine's counters into the JSON rows.")] = False,
+    json: o.Json = None,
+) -> None:
+    """Stream tensors through a device and compare every byte with the software model."""
+    setup = Setup(lanes, coders, latency, stalls)
+    check_device(device, setup)
+    ways, side = _directions(direction), _endpoint(endpoint)
+    codecs = codec_names(codec, tuple(CODECS)) if codec else None
+    report = Report(json)
+    choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
+    tensors = [limited(ordered(one, order), limit) for one in load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan)]
+    with open_engine(device, setup) as engine:
+        report.line(f"Device {device}: {engine.capabilities}. Raw side: {side}.", style="bold")
+        work = plan(engine, tensors, [c for c in codecs or engine.capabilities.codecs], choice, report)
+        done = t.transfer_all(engine, work, endpoint=side, directions=ways)
+    t.show(report, done)
+    report.rows = [one.row(counters) for one in done]
+    report.finish()
+    t.raise_mismatches(done)
+    report.line(f"All {counted(len(done), 'transfer')} gave the bytes of the software model.", style="green")
+
+
+def demo(
+    tensors: Annotated[Optional[Path], typer.Option("--tensors", metavar="FILE", help="Other tensors than those that come with the package.")] = None,
+    device: o.DeviceName = DEFAULT,
+    lanes: o.Lanes = None,
+    latency: o.Latency = None,
+    limit: o.Limit = None,
+    names: o.Names = None,
+    json: o.Json = None,
+) -> None:
+    """Show what the engine does: real tensors through the RTL with every codec, both ways, each byte checked."""
+    setup = Setup(lanes=lanes, latency=latency)
+    check_device(device, setup)
+    report = Report(json)
+    path = tensors or DEMO_TENSORS
+    loaded = [limited(one, limit) for one in load_tensors(path, names=names)]
+    raw = sum(one.raw_bytes for one in loaded)
+    report.line(f"{path.name}: {counted(len(loaded), 'tensor')} of {loaded[0].network}, {integer(raw)} bytes.", style="bold")
+    with open_engine(device, setup) as engine:
+        report.line(f"Device {device}: {engine.capabilities}.", style="bold")
+        work = plan(engine, loaded, engine.capabilities.codecs, Choice(), report)
+        done = t.transfer_all(engine, work)
+    t.show(report, done)
+    report.rows = [one.row() for one in done]
+    report.finish()
+    t.raise_mismatches(done)
+    report.line()
+    for line in summary(done):
+        report.line(line)
+
+
+def summary(done: Sequence[t.Transfer]) -> list[str]:
+    """What a demo showed, in plain words."""
+    lines = [f"{counted(len(done), 'transfer')} went through the device, and every one gave exactly the bytes of the software model."]
+    for kind, plural in (("weight", "weights"), ("act", "activations"), ("tensor", "tensors")):
+        ranked = sorted(t.totals([one for one in done if one.tensor.kind == kind and one.direction == "compress"]), key=lambda total: -total.ratio)
+        if ranked:
+            best = ranked[0]
+            rest = ", ".join(f"{total.codec} {total.ratio:.2f}" for total in ranked[1:])
+            lines.append(
+                f"The {plural} are smallest with {best.codec}: {integer(best.raw_bytes)} bytes become {integer(best.coded_bytes)}, "
+                f"{best.ratio:.2f} times smaller" + (f" ({rest})." if rest else ".")
+            )
+    timed = [total for total in t.totals(done) if total.values_per_cycle and total.codec != "raw"]
+    for direction, verb in (("compress", "Compressing"), ("decompress", "Decompressing")):
+        rates = {total.codec: total.values_per_cycle or 0.0 for total in timed if total.direction == direction}
+        if rates:
+            told = ", ".join(f"{codec} {rate:.2f}" for codec, rate in rates.items())
+            lines.append(f"{verb}, {done[0].lanes} lanes moved this many values in each clock cycle: {told}.")
+    if timed:
+        lines.append("Small tensors cost more cycles a value: a job has a fixed start and end, and few blocks leave lanes idle.")
+    else:
+        lines.append("This device has no clock; --device verilated counts cycles.")
+    return lines
+
+
+def selftest(
+    device: o.DeviceName = DEFAULT,
+    lanes: o.Lanes = None,
+    latency: o.Latency = None,
+    stalls: o.Stalls = None,
+    json: o.Json = None,
+) -> None:
+    """Check a device: registers, every codec at the edges, both raw sides, errors and recovery."""
+    from tensorpress.cli.console import progress
+    from tensorpress.cli.selftest import checks
+
+    setup = Setup(lanes, None, latency, stalls)
+    check_device(device, setup)
+    report = Report(json)
+    table = make_table("check", ("cases", "r"), ("cycles", "r"), "result")
+    faults: list[str] = []
+    with open_engine(device, setup) as engine:
+        report.line(f"Device {device}: {engine.capabilities}.", style="bold")
+        groups = list(checks(engine))
+        with progress(len(groups), "testing") as step:
+            for name, check in groups:
+                step(name)
+                outcome = check()
+                faults += [f"{name}: {fault}" for fault in outcome.faults]
+                report.rows += [one.row() for one in outcome.transfers]
+                table.add_row(name, integer(outcome.cases), integer(outcome.cycles), "[bold red]FAILED[/]" if outcome.faults else "[green]ok[/]")
+    report.table(table)
+    report.finish()
+    if faults:
+        for fault in faults[1:10]:
+            report.note(fault)
+        raise MismatchError(f"{faults[0]}" + (f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""))
+    report.line(f"The device works: {counted(len(groups), 'group')} of checks passed.", style="green")

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors through a device, each result compared with the software model, and the tables of what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from tensorpress.cli.choices import coded_size
+from tensorpress.cli.console import Report, decimal, integer, make_table, percent, progress, shorten
+from tensorpress.codecs import Coded, Coding, encode
+from tensorpress.engine import Direction, Endpoint, Engine, Result
+from tensorpress.errors import MismatchError
+from tensorpress.tensors import NamedTensor
+from tensorpress.values import unsigned_values
+
+DIRECTIONS: tuple[Direction, ...] = ("compress", "decompress")
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One tensor, once through the device in one direction.
+
+    Attributes
+    ----------
+    tensor, codec, direction, device : NamedTensor, str, str, str
+        What was done.
+    coded_bytes : int
+        Index, payload and table.
+    raw_blocks, blocks : int
+        Blocks stored raw, and all.
+    result : Result
+        What the device gave.
+    lanes : int
+        Lanes of the engine.
+    mismatch : str or None
+        The first difference from the software model.
+    """
+
+    tensor: NamedTensor
+    codec: str
+    direction: Direction
+    device: str
+    coded_bytes: int
+    raw_blocks: int
+    blocks: int
+    result: Result
+    lanes: int
+    mismatch: str | None
+
+    @property
+    def values(self) -> int:
+        return self.tensor.array.size
+
+    @property
+    def cycles(self) -> int | None:
+        return self.result.cycles
+
+    def share(self, counter: str) -> float | None:
+        """Share of all lane cycles that a LANE counter has: BUSY, STARVED, BLOCKED, IDLE."""
+        return self.result.counters[f"COUNT_LANE_{counter}"] / (self.lanes * self.cycles) if self.cycles else None
+
+    def row(self, counters: bool = False) -> dict[str, Any]:
+        """The JSON row."""
+        row = json_row(
+            self.tensor, self.codec, self.direction, self.device, self.coded_bytes, cycles=self.cycles, ok=self.mismatch is None
+        )
+        if counters:
+            row["counters"] = dict(self.result.counters)
+        return row
+
+
+def json_row(
+    tensor: NamedTensor, codec: str, direction: str, device: str, coded_bytes: int, *, cycles: int | None = None, ok: bool = True
+) -> dict[str, Any]:
+    """The row of a tensor in the JSON of every command."""
+    count = tensor.array.size
+    return {
+        "network": tensor.network,
+        "tensor": tensor.name,
+        "kind": tensor.kind,
+        "codec": codec,
+        "direction": direction,
+        "device": device,
+        "values": count,
+        "raw_bytes": tensor.raw_bytes,
+        "coded_bytes": coded_bytes,
+        "cycles": cycles,
+        "values_per_cycle": count / cycles if cycles else None,
+        "ok": ok,
+    }
+
+
+def transfer(
+    engine: Engine,
+    tensor: NamedTensor,
+    coding: Coding,
+    *,
+    endpoint: Endpoint = "ddr",
+    directions: Sequence[Direction] = DIRECTIONS,
+    expected: Coded | None = None,
+) -> list[Transfer]:
+    """Move a tensor through the engine and compare index, payload and values with the software model.
+
+    Differences do not raise: they are noted in the transfers, so that one run shows all of them.
+    """
+    values = unsigned_values(tensor.values, coding.width)
+    coded = encode(tensor.values, coding) if expected is None else expected
+    done: list[Transfer] = []
+    for direction in directions:
+        if direction == "compress":
+            result = engine.compress(values, coding, source=endpoint)
+            assert result.coded is not None
+            mismatch = coded_difference(result.coded, coded)
+            if mismatch is None and result.raw_blocks != coded.raw_blocks:
+                mismatch = f"RESULT_RAW_BLOCKS is {result.raw_blocks}, {coded.raw_blocks} blocks are raw"
+        else:
+            result = engine.decompress(coded, len(values), coding, sink=endpoint)
+            assert result.values is not None
+            mismatch = first_difference("values", result.values, values.view(np.uint8))
+        where = f"tensor {tensor.name!r}, codec {coding.codec}, {direction} on {engine.device.name}: "
+        done.append(
+            Transfer(
+                tensor,
+                coding.codec,
+                direction,
+                engine.device.name,
+                coded_size(coded, coding),
+                coded.raw_blocks,
+                len(coded.index),
+                result,
+                engine.capabilities.lanes,
+                None if mismatch is None else where + mismatch,
+            )
+        )
+    return done
+
+
+def coded_difference(actual: Coded, expected: Coded) -> str | None:
+    """The first byte in which index or payload differ, in words; None when they are equal."""
+    return first_difference("index", actual.index.view(np.uint8), expected.index.view(np.uint8)) or first_difference(
+        "payload", actual.payload.view(np.uint8), expected.payload.view(np.uint8)
+    )
+
+
+def first_difference(region: str, actual: np.ndarray, expected: np.ndarray) -> str | None:
+    """Lengths first, then bytes: the first difference in words, or None."""
+    if len(actual) != len(expected):
+        return f"{region} has {len(actual)} bytes, the model {len(expected)}"
+    wrong = np.flatnonzero(actual != expected)
+    if not wrong.size:
+        return None
+    at = int(wrong[0])
+    return f"{region} differs in {wrong.size} bytes, first at byte {at}: 0x{int(actual[at]):02x}, the model 0x{int(expected[at]):02x}"
+
+
+def raise_mismatches(transfers: Iterable[Transfer]) -> None:
+    """Raise for the first difference, saying how many there are.
+
+    Raises
+    ------
+    MismatchError
+        There is one.
+    """
+    wrong = [one.mismatch for one in transfers if one.mismatch is not None]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more transfers differ)" if len(wrong) > 1 else ""
+        raise MismatchError(f"{wrong[0]}{more}")
+
+
+def transfer_all(
+    engine: Engine,
+    work: Sequence[tuple[NamedTensor, Coding]],
+    *,
+    endpoint: Endpoint = "ddr",
+    directions: Sequence[Direction] = DIRECTIONS,
+) -> list[Transfer]:
+    """All tensors through the engine, with a progress bar."""
+    done: list[Transfer] = []
+    with progress(len(work), f"streaming through {engine.device.name}") as step:
+        for tensor, coding in work:
+            step(f"{tensor.name} {coding.codec}")
+            done += transfer(engine, tensor, coding, endpoint=endpoint, directions=directions)
+    return done
+
+
+# ------------------------------------------------------------------------------------------------------------------------ tables
+
+
+def pairs(transfers: Sequence[Transfer]) -> list[dict[str, Transfer]]:
+    """Transfers of one tensor and codec together, by direction."""
+    found: dict[tuple[str, str, str], dict[str, Transfer]] = {}
+    for one in transfers:
+        found.setdefault((one.tensor.source, one.tensor.name, one.codec), {})[one.direction] = one
+    return list(found.values())
+
+
+def tensor_table(transfers: Sequence[Transfer]) -> Table:
+    """One line for each tensor and codec."""
+    directions = [direction for direction in DIRECTIONS if any(one.direction == direction for one in transfers)]
+    timed = any(one.cycles is not None for one in transfers)
+    columns: list[Any] = [("tensor", "name"), "codec", ("values", "r"), ("ratio", "r"), ("raw bl.", "r")]
+    for direction in directions:
+        short = "comp." if direction == "compress" else "dec."
+        columns += [(f"{short} cycles", "r"), ("v/cyc", "r"), ("busy%", "r")] if timed else [(f"{direction}ed", "r")]
+    table = make_table(*columns, "" if timed else "same")
+    before = None
+    for by_direction in pairs(transfers):
+        one = next(iter(by_direction.values()))
+        if before is not None and before != one.tensor.name and len({pair.codec for pair in transfers}) > 1:
+            table.add_section()
+        name = shorten(one.tensor.name) if before != one.tensor.name else ""
+        cells = [name, one.codec, integer(one.values) if name else "", decimal(one.tensor.raw_bytes / one.coded_bytes)]
+        cells.append(integer(one.raw_blocks) if one.raw_blocks else "")
+        for direction in directions:
+            single = by_direction.get(direction)
+            if timed:
+                cells += [integer(single.cycles), decimal(single.result.values_per_cycle), percent(single.share("BUSY"))] if single else [""] * 3
+            else:
+                cells.append(integer(single.values) if single else "")
+        cells.append("" if timed and all(t.mismatch is None for t in by_direction.values()) else verdict(by_direction.values()))
+        table.add_row(*cells)
+        before = one.tensor.name
+    return table
+
+
+def verdict(transfers: Iterable[Transfer]) -> str:
+    """`ok`, or a mark that is seen."""
+    return "[bold red]DIFFERS[/]" if any(one.mismatch is not None for one in transfers) else "[green]ok[/]"
+
+
+@dataclass(frozen=True)
+class Total:
+    """Sums over the transfers of one codec in one direction."""
+
+    codec: str
+    direction: Direction
+    transfers: Sequence[Transfer]
+
+    def sum(self, counter: str) -> int:
+        return sum(one.result.counters[counter] for one in self.transfers)
+
+    @property
+    def tensors(self) -> int:
+        return len(self.transfers)
+
+    @property
+    def values(self) -> int:
+        return sum(one.values for one in self.transfers)
+
+    @property
+    def raw_bytes(self) -> int:
+        return sum(one.tensor.raw_bytes for one in self.transfers)
+
+    @property
+    def coded_bytes(self) -> int:
+        return sum(one.coded_bytes for one in self.transfers)
+
+    @property
+    def ratio(self) -> float:
+        return self.raw_bytes / self.coded_bytes
+
+    @property
+    def cycles(self) -> int | None:
+        return sum(one.cycles or 0 for one in self.transfers) or None
+
+    @property
+    def values_per_cycle(self) -> float | None:
+        return self.values / self.cycles if self.cycles else None
+
+    def share(self, counter: str) -> float | None:
+        """As :meth:`Transfer.share`."""
+        return self.sum(f"COUNT_LANE_{counter}") / (self.transfers[0].lanes * self.cycles) if self.cycles else None
+
+
+def totals(transfers: Sequence[Transfer]) -> list[Total]:
+    """Sums by codec and direction, in the order in which they came."""
+    found: dict[tuple[str, Direction], list[Transfer]] = {}
+    for one in transfers:
+        found.setdefault((one.codec, one.direction), []).append(one)
+    return [Total(codec, direction, members) for (codec, direction), members in found.items()]
+
+
+def total_table(transfers: Sequence[Transfer]) -> Table:
+    """One line for each codec and direction: ratio, rate, and where the lanes' time went."""
+    timed = any(one.cycles is not None for one in transfers)
+    columns: list[Any] = ["codec", "direction", ("tensors", "r"), ("raw bytes", "r"), ("coded bytes", "r"), ("ratio", "r")]
+    if timed:
+        columns += [("cycles", "r"), ("v/cyc", "r"), ("busy%", "r"), ("in%", "r"), ("out%", "r"), ("idle%", "r")]
+    table = make_table(*columns, title="Total")
+    before = None
+    for total in totals(transfers):
+        cells = [total.codec if total.codec != before else "", total.direction, integer(total.tensors)]
+        cells += [integer(total.raw_bytes), integer(total.coded_bytes), decimal(total.ratio)]
+        if timed:
+            cells += [integer(total.cycles), decimal(total.values_per_cycle)]
+            cells += [percent(total.share(name)) for name in ("BUSY", "STARVED", "BLOCKED", "IDLE")]
+        table.add_row(*cells)
+        before = total.codec
+    return table
+
+
+LEGEND = (
+    "ratio: raw bytes / (index + payload + table). raw bl.: blocks stored raw. v/cyc: values per clock cycle.\n"
+    "Lane time: busy; in: waiting for input; out: waiting for its turn to write; idle: no block."
+)
+
+
+def show(report: Report, transfers: Sequence[Transfer]) -> None:
+    """The tables of `run`."""
+    report.table(tensor_table(transfers))
+    report.table(total_table(transfers))
+    if any(one.cycles is not None for one in transfers):
+        report.line(LEGEND, style="dim")
