@@ -642,7 +642,7 @@ module tensorpress_engine #(
         .s_data(word_data),
         .error(write_error),
         .error_response(write_error_response),
-        .beats_valid(write_beat),
+        .beat(write_beat),
         .outstanding(writes),
         .m_axi_awid(m_axi_awid),
         .m_axi_awaddr(m_axi_awaddr),
