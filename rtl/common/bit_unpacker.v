@@ -3,12 +3,13 @@
 // bit_unpacker: shows the next MAX_BITS bits of a stream of 64-bit words (first bit at bit 63); the user consumes
 // 0..MAX_BITS of them each cycle.
 //
-// A word is cut into units (a power of two of at least MAX_BITS bits). The window register holds MAX_BITS + unit bits;
-// the next unit stands rotated beside it, so that a consumption is one shift by m_consume into the window register.
+// A word is cut into units (a power of two of at least MAX_BITS bits). The bits behind the window are found by a shift of
+// two units by a pointer register; so a consumption is one shift by m_consume into the window register, and an addition
+// to the pointer. The window is shown when the bits that can refill it are here, or the stream has ended.
 // Past the end of the stream the window reads zero, and m_available tells how many bits were real.
-// Latency: 3 cycles from the first s_valid to m_valid. Throughput: one beat a cycle while words come (64 bits a cycle at
+// Latency: 4 cycles from the first s_valid to m_valid. Throughput: one beat a cycle while words come (64 bits a cycle at
 // most). s_ready is registered, and may wait for s_valid: a word stays at the input for 64/unit cycles. m_bits is a
-// register; m_available and m_valid are one LUT behind one. m_consume may depend on all three.
+// register; m_available and m_valid are little logic behind registers. m_consume may depend on all three.
 // Assumes: m_consume <= MAX_BITS and a multiple of GRANULARITY, s_data stable while s_valid && !s_ready, s_end not before
 // the last word was taken. After s_end only rst makes it ready for another stream.
 // Does not: tell an over-consumption at the end (compare m_consume with m_available).
@@ -38,17 +39,16 @@ module bit_unpacker #(
   localparam UNIT = 1 << $clog2(MAX_BITS);  // bits of a unit
   localparam G = GRANULARITY;
   localparam GRAIN_LOG2 = $clog2(G);
-  localparam STEPS = $clog2(UNIT / G);  // steps of the rotation of a unit
+  localparam STEPS = $clog2(UNIT / G);  // bits of the pointer
   localparam UNITS = 64 / UNIT;  // units of a word
   localparam INDEX_WIDTH = $clog2(UNITS);
   localparam [INDEX_WIDTH-1:0] INDEX_ONE = 1;
   localparam [INDEX_WIDTH-1:0] INDEX_LAST = {INDEX_WIDTH{1'b1}};
-  // All counts below are in grains of G bits.
+  // Counts are in grains of G bits.
   localparam WINDOW = MAX_BITS / G;  // grains shown
-  localparam UNIT_GRAINS = UNIT / G;
-  localparam BUFFER = WINDOW + UNIT_GRAINS - 1;  // grains held at most
   localparam CW = COUNT_WIDTH - GRAIN_LOG2;  // width of a consumption
-  localparam FW = STEPS + 2;  // width of a fill, with a sign bit on top: UNIT_GRAINS*2 - 1 >= BUFFER
+  localparam PW = STEPS == 0 ? 1 : STEPS;  // width of the pointer
+  localparam SW = STEPS + 2;  // width of pointer + consumption
 
   generate
     if (MAX_BITS < 1 || MAX_BITS > 32) begin : g_bad_bits
@@ -59,11 +59,10 @@ module bit_unpacker #(
     end
   endgenerate
 
-  // The word at the input is cut into units: the word itself is not stored.
+  // The word at the input is cut into units; the word itself is not stored. While no unit is here, `unit` is zero.
   reg [INDEX_WIDTH-1:0] index_q;
   wire unit_valid, unit_take, cut_ready;
   wire [UNIT-1:0] unit;
-
   wire [UNIT-1:0] cut = s_data[(INDEX_LAST-index_q)*UNIT+:UNIT];
 
   skid_buffer #(
@@ -73,7 +72,7 @@ module bit_unpacker #(
       .rst(rst),
       .s_valid(s_valid),
       .s_ready(cut_ready),
-      .s_data(cut),
+      .s_data(s_valid ? cut : {UNIT{1'b0}}),
       .m_valid(unit_valid),
       .m_ready(unit_take),
       .m_data(unit)
@@ -92,81 +91,99 @@ module bit_unpacker #(
 
   assign s_ready = cut_ready && index_q == INDEX_LAST;
 
-  // The window. Bits past fill_q grains may hold the beginning of the unit that stands beside, never anything else.
-  reg [BUFFER*G-1:0] buffer_q;
-  reg [FW-2:0] fill_q;
+  // The bits behind the window: `first_q` and `unit`, from the pointer on.
+  reg first_valid_q;
+  reg [UNIT-1:0] first_q;
+  reg [PW-1:0] pointer_q;
+  wire [2*UNIT-1:0] pair = {first_q, unit};
+  wire [MAX_BITS-1:0] behind;
 
-  wire full = fill_q >= WINDOW[FW-2:0];
-  wire window_valid = full || end_q;
-  wire window_step = !window_valid || m_ready;
+  // The window.
+  reg loaded_q;  // the first bits are in it
+  reg [1:0] drained_q;  // units that the pointer has passed since the last unit; 2: nothing is left
+  reg [MAX_BITS-1:0] window_q;
+
+  wire window_valid = end_q || (loaded_q && unit_valid);
+  wire load = !loaded_q && first_valid_q && unit_valid;
+  wire step = load || (window_valid && m_ready);
   wire [CW-1:0] consume = m_consume[COUNT_WIDTH-1:GRAIN_LOG2];
+  wire [PW-1:0] pointer_next;
+  wire carry;  // the pointer passes first_q
 
-  wire [UNIT-1:0] rotated;
-  wire [(BUFFER+WINDOW)*G-1:0] joined;  // window and unit, before the shift
   genvar k;
   generate
-    if (STEPS == 0) begin : g_no_rotation
-      assign rotated = unit_valid ? unit : {UNIT{1'b0}};
-    end else begin : g_rotation
-      function [UNIT-1:0] rotate;  // right, by grains
-        input [UNIT-1:0] word;
-        input [STEPS-1:0] by;
-        integer i;
-        begin
-          rotate = word;
-          for (i = 0; i < STEPS; i = i + 1) if (by[i]) rotate = (rotate >> (G << i)) | (rotate << (UNIT - (G << i)));
-        end
-      endfunction
-
-      assign rotated = unit_valid ? rotate(unit, fill_q[STEPS-1:0]) : {UNIT{1'b0}};
-    end
-    for (k = 0; k < BUFFER + WINDOW; k = k + 1) begin : g_join
-      localparam FROM = UNIT - (k % UNIT_GRAINS) * G - 1;
-      if (k < BUFFER) begin : g_either
-        localparam [FW-2:0] HERE = k;
-        assign joined[(BUFFER+WINDOW-k)*G-1-:G] = fill_q > HERE ? buffer_q[(BUFFER-k)*G-1-:G] : rotated[FROM-:G];
-      end else begin : g_unit
-        assign joined[(BUFFER+WINDOW-k)*G-1-:G] = rotated[FROM-:G];
+    if (STEPS == 0) begin : g_no_pointer
+      wire unused_pair = |{pair[UNIT-1:0], pointer_q};
+      assign behind = pair[2*UNIT-1-:MAX_BITS];
+      assign pointer_next = 1'b0;
+      assign carry = !loaded_q || consume[0];
+    end else begin : g_pointer
+      wire [SW-1:0] sum = {{(SW - PW) {1'b0}}, pointer_q} + (loaded_q ? {{(SW - CW) {1'b0}}, consume} : WINDOW[SW-1:0]);
+      wire unused_sum = sum[SW-1];
+      assign pointer_next = sum[PW-1:0];
+      assign carry = sum[STEPS];
+      wire [(STEPS+1)*2*UNIT-1:0] at;
+      assign at[2*UNIT-1:0] = pair;
+      for (k = 0; k < STEPS; k = k + 1) begin : g_step
+        wire [2*UNIT-1:0] from = at[k*2*UNIT+:2*UNIT];
+        assign at[(k+1)*2*UNIT+:2*UNIT] = pointer_q[k] ? from << (G << k) : from;
       end
+      wire unused_at = |at[STEPS*2*UNIT+:2*UNIT-MAX_BITS];
+      assign behind = at[(STEPS+1)*2*UNIT-1-:MAX_BITS];
     end
   endgenerate
 
-  // Shift by the consumption.
-  function [(BUFFER+WINDOW)*G-1:0] shift;
-    input [(BUFFER+WINDOW)*G-1:0] bits;
-    input [CW-1:0] by;
-    integer i;
-    begin
-      shift = bits;
-      for (i = 0; i < CW; i = i + 1) if (by[i]) shift = shift << (G << i);
+  wire [(CW+1)*2*MAX_BITS-1:0] shift;
+  assign shift[2*MAX_BITS-1:0] = {window_q, behind};
+  generate
+    for (k = 0; k < CW; k = k + 1) begin : g_shift
+      wire [2*MAX_BITS-1:0] from = shift[k*2*MAX_BITS+:2*MAX_BITS];
+      assign shift[(k+1)*2*MAX_BITS+:2*MAX_BITS] = consume[k] ? from << (G << k) : from;
     end
-  endfunction
+  endgenerate
+  wire unused_shift = |shift[CW*2*MAX_BITS+:MAX_BITS];
 
-  wire [(BUFFER+WINDOW)*G-1:0] shift_all = shift(joined, consume);
-  wire [BUFFER*G-1:0] shifted = window_valid ? shift_all[WINDOW*G+:BUFFER*G] : joined[WINDOW*G+:BUFFER*G];
-  wire unused_shift = |shift_all[WINDOW*G-1:0];
-
-  // How many grains are held: what is left, and a unit when less than a window is left.
-  wire [FW-1:0] left = {1'b0, fill_q} - (window_valid ? {{(FW - CW) {1'b0}}, consume} : {FW{1'b0}});
-  wire overdrawn = left[FW-1];
-  wire short_of = overdrawn || left[FW-2:0] < WINDOW[FW-2:0];
-
-  assign unit_take = window_step && short_of;
+  wire first_take = !first_valid_q || (step && carry);
+  assign unit_take = first_take;
 
   always @(posedge clk) begin
-    if (window_step) begin
-      buffer_q <= shifted;
-      if (overdrawn) fill_q <= {(FW - 1) {1'b0}};
-      else fill_q <= left[FW-2:0] + (short_of && unit_valid ? UNIT_GRAINS[FW-2:0] : {(FW - 1) {1'b0}});
+    if (first_take) begin
+      first_q <= unit;
+      first_valid_q <= unit_valid || loaded_q;
     end
-    if (rst) fill_q <= {(FW - 1) {1'b0}};
+    if (step) begin
+      pointer_q <= pointer_next;
+      window_q  <= loaded_q ? shift[(CW+1)*2*MAX_BITS-1-:MAX_BITS] : behind;
+    end
+    if (load) begin
+      loaded_q  <= 1'b1;
+      drained_q <= 2'd0;
+    end else if (step && carry && !unit_valid && !drained_q[1]) begin
+      drained_q <= drained_q + 2'd1;
+    end
+    if (rst) begin
+      first_valid_q <= 1'b0;
+      loaded_q <= 1'b0;
+      drained_q <= 2'd2;
+      pointer_q <= {PW{1'b0}};
+      window_q <= {MAX_BITS{1'b0}};
+    end
   end
 
   assign m_valid = window_valid;
-  assign m_bits = buffer_q[BUFFER*G-1-:MAX_BITS];
+  assign m_bits  = window_q;
 
-  wire [CW-1:0] shown = full ? WINDOW[CW-1:0] : fill_q[CW-1:0];
+  // At the end, MAX_BITS + unit - pointer bits are left, less a unit for each one drained.
+  wire [CW-1:0] shown;
   generate
+    if (STEPS == 0) begin : g_shown_unit
+      assign shown = {CW{!drained_q[1]}};
+    end else begin : g_shown
+      localparam [SW-1:0] FULL = WINDOW[SW-1:0];
+      wire [SW-1:0] rest = FULL - {{(SW - PW) {1'b0}}, pointer_q};
+      wire unused_rest = |rest;
+      assign shown = drained_q == 2'd0 ? FULL[CW-1:0] : drained_q[1] || rest[SW-1] ? {CW{1'b0}} : rest[CW-1:0];
+    end
     if (G == 1) begin : g_bits
       assign m_available = shown;
     end else begin : g_grains

@@ -4,6 +4,7 @@
 //
 // Two places: the output register, and a second one that takes the beat that arrives in the cycle in which the
 // consumer stalls. No combinational path leads from one side to the other.
+// While m_valid is 0, m_data is the s_data of the cycle before.
 // Latency: 1 cycle. Throughput: one beat a cycle.
 // Assumes: s_data is stable while s_valid && !s_ready. Does not: count, reorder or reset data.
 
