@@ -16,8 +16,7 @@
 module drain_sequencer #(
     parameter LANES         = 8,     // 1..16
     parameter BLOCK_BYTES   = 4096,  // 512..16384
-    parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived; do not set
-    parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived; do not set
+    parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3   // derived; do not set
 ) (
     input  wire                                clk,
     input  wire                                rst,

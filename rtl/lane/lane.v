@@ -283,8 +283,8 @@ module lane #(
             limit_q          <= 1'b0;
         end
         if (coder_done && state_q == RUN) begin
-            limit_q         <= encoder_limit;
-            corrupt_q       <= decoder_corrupt;
+            limit_q         <= !job_decompress && encoder_limit;
+            corrupt_q       <= job_decompress && decoder_corrupt;
             coded_a_words_q <= encoder_a_words;
         end
         judged_q    <= {1'b0, coded_a_words_q} + {1'b0, b_words};
@@ -308,9 +308,9 @@ module lane #(
     wire feed_a_tvalid, feed_a_tready, feed_a_end, feed_b_tvalid, feed_b_tready, feed_b_end;
     wire encoder_raw_tready, decoder_a_tready, decoder_b_tready;
 
-    function [63:0] swap_bytes;
+    function [63:0] to_stream;
         input [63:0] word;
-        swap_bytes = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
+        to_stream = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
     endfunction
 
     lane_feeder #(
@@ -392,11 +392,11 @@ module lane #(
         .table_valid(table_valid),
         .table_address(table_address),
         .table_data(table_data),
-        .s_a_tdata(swap_bytes(feed_a_tdata)),
+        .s_a_tdata(to_stream(feed_a_tdata)),
         .s_a_tvalid(feed_a_tvalid && running && job_decompress),
         .s_a_tready(decoder_a_tready),
         .s_a_end(feed_a_end),
-        .s_b_tdata(swap_bytes(feed_b_tdata)),
+        .s_b_tdata(to_stream(feed_b_tdata)),
         .s_b_tvalid(feed_b_tvalid && running && job_decompress),
         .s_b_tready(decoder_b_tready),
         .s_b_end(feed_b_end),

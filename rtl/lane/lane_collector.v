@@ -42,9 +42,9 @@ module lane_collector #(
     output reg  [ADDRESS_WIDTH+1:0] size           // highest A word written + 1, plus B words
 );
 
-    function [63:0] swap_bytes;
+    function [63:0] to_memory;
         input [63:0] word;
-        swap_bytes = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
+        to_memory = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
     endfunction
 
     assign s_a_tready   = 1'b1;
@@ -62,7 +62,7 @@ module lane_collector #(
     always @(posedge clk) begin
         write_enable  <= take_a ? {s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]} : {4{take_b || take_raw}};
         write_address <= decompress ? raw_address_q : s_a_tvalid ? s_a_taddress : b_address_q;
-        write_data    <= decompress ? s_raw_tdata : swap_bytes(s_a_tvalid ? s_a_tdata : s_b_tdata);
+        write_data    <= decompress ? s_raw_tdata : to_memory(s_a_tvalid ? s_a_tdata : s_b_tdata);
 
         if (load) begin
             b_address_q   <= {ADDRESS_WIDTH{1'b1}};
