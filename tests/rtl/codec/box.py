@@ -28,7 +28,6 @@ from cocotb.triggers import RisingEdge
 from lib import clock
 from lib.profiles import PROFILES, Pauses
 from lib.streams import StreamSink, StreamSource
-
 from tensorpress.codecs.blocks import decode_block, encode_block
 from tensorpress.codecs.coding import Block, Coding
 from tensorpress.tables import Table
