@@ -14,7 +14,7 @@ from ..tables import Table
 from ..values import raw_words
 from .bits import BitReader, BitWriter
 from .codec import Codec, Streams
-from .jit import HAVE_NUMBA, U, image_words, load_coded, load_raw, njit, peek, put, store_coded, store_raw
+from .jit import HAVE_NUMBA, U, finish, image_words, load_coded, load_raw, leading_zeros_16, njit, peek, store_coded, store_raw
 
 if TYPE_CHECKING:
     from .coding import Coding
@@ -149,210 +149,194 @@ def _table(coding: Coding) -> Table:
     return coding.table
 
 
-# The same, compiled. The normalisation is done at once: first the leading bits in which LO and HI agree, then the bits after the
-# first in which LO has 1 and HI has 0 (pending); the loop of FORMAT.md cannot alternate between the two.
-
-_LEADING = np.array([8 - k.bit_length() for k in range(256)], np.int64)
-"""Leading zeros of a byte."""
-
-
-@njit
-def _leading_zeros(x, leading):  # type: ignore[no-untyped-def]
-    """Leading zeros of a 16-bit number."""
-    return leading[x >> 8] if x >> 8 else 8 + leading[x & 255]
+# The same, compiled, and without branches that depend on the values.
+#
+# Normalisation in one step: with M = HI - LO the shift is the number of leading zeros of M, one less if HI and LO agree in the bit of the
+# first one of M; then LO = (LO << shift) & 0x7FFF. Pending bits need no counter for the output: they are ones that a carry out of LO may
+# still turn over, so a coder keeps LO with all its bits above and the carry does what the rule of the pending bits says. The flush adds
+# 0x4000 and keeps the bits down to bit 14. Only the limit needs the count.
 
 
 @njit
-def _put_bits(parts, coder, held, held_bits, written, value, width):  # type: ignore[no-untyped-def]
-    """Append up to 48 bits to a coder's parts. ``parts`` is sized for the largest shift at each value, and the flush."""
-    held[coder] = (held[coder] << width) | value
-    held_bits[coder] += width
-    while held_bits[coder] >= 16:
-        held_bits[coder] -= 16
-        parts[coder, written[coder]] = held[coder] >> held_bits[coder]
-        written[coder] += 1
-        held[coder] &= (1 << held_bits[coder]) - 1
+def _carry(chunks, first, written):  # type: ignore[no-untyped-def]
+    """Add 1 to what a coder has written, chunks ``first`` .. ``written - 1``; all ones cannot be, as the number stays below 1."""
+    while written > first:
+        written -= U(1)
+        chunks[written] = (chunks[written] + U(1)) & U(0xFFFFFFFF)
+        if chunks[written]:
+            break
 
 
 @njit
-def _put_pending(parts, coder, held, held_bits, written, pending, bit):  # type: ignore[no-untyped-def]
-    """Append ``pending`` (0..64) times ``bit``."""
-    while pending:
-        width = min(pending, 32)
-        _put_bits(parts, coder, held, held_bits, written, ((1 << width) - 1) * bit, width)
-        pending -= width
-
-
-@njit
-def _encode(values, image, width, vmin, ol, cum, rows, coders, block_values, index, payload, a, b, parts, asked, leading):  # type: ignore[no-untyped-def]
-    lo, hi = np.zeros(coders, np.int64), np.zeros(coders, np.int64)
-    pending, ahead = np.zeros(coders, np.int64), np.zeros(coders, np.int64)
-    held, held_bits, written = np.zeros(coders, np.int64), np.zeros(coders, np.int64), np.zeros(coders, np.int64)
+def _encode(values, image, width, table, rows, coders, block_values, index, payload, a, b, halves, chunks, asked):  # type: ignore[no-untyped-def]
+    state = np.zeros(8 * coders, np.uint64)  # of each coder: LO and the bits above it, R, number of bits above, pending,
+    # bits ahead of the decoder, where the next chunk of 32 bits goes
+    end = U(8 * coders)
+    room = len(chunks) // coders
     offset = 0
     for block in range(len(index)):
         first = block * block_values
         count = min(block_values, len(values) - first)
         words = (count * width + 63) >> 6
         for c in range(coders):
-            lo[c], hi[c] = 0, 0xFFFF
-            pending[c] = ahead[c] = held[c] = held_bits[c] = written[c] = 0
+            for k in range(8):
+                state[8 * c + k] = U(0)
+            state[8 * c + 1] = U(0x10000)
+            state[8 * c + 5] = U(c * room)
             asked[c] = c
-        asks = coders
-        b_bits = 0
-        limit = False
-        c = 0
-        for i in range(first, first + count):
-            value = np.int64(values[i])
-            row = rows[value]
-            if ol[row]:
-                b_bits = put(b, b_bits, U(value - vmin[row]), ol[row])
-            size = hi[c] - lo[c] + 1
-            high = lo[c] + (size * cum[row + 1] >> 10) - 1
-            low = lo[c] + (size * cum[row] >> 10)
-            shift = 0
-            same = low ^ high
-            if not same & 0x8000:
-                shift = _leading_zeros(same, leading)
-                bits = low >> (16 - shift)
-                if pending[c]:
-                    top = bits >> (shift - 1)
-                    _put_bits(parts, c, held, held_bits, written, top, 1)
-                    _put_pending(parts, c, held, held_bits, written, pending[c], 1 - top)
-                    pending[c] = 0
-                    if shift > 1:
-                        _put_bits(parts, c, held, held_bits, written, bits & ((1 << (shift - 1)) - 1), shift - 1)
-                else:
-                    _put_bits(parts, c, held, held_bits, written, bits, shift)
-                low = (low << shift) & 0xFFFF
-                high = ((high << shift) & 0xFFFF) | ((1 << shift) - 1)
-            if low & 0x4000 and not high & 0x4000:
-                more = _leading_zeros((~(low & ~high) << 1) & 0xFFFF, leading)
-                shift += more
-                pending[c] += more
-                if pending[c] > 63:
-                    limit = True
-                    break
-                low = (low << more) & 0x7FFF
-                high = ((high << more) & 0x7FFF) | 0x8000 | ((1 << more) - 1)
-            lo[c], hi[c] = low, high
-            if shift > ahead[c]:
-                asked[asks] = c
-                asks += 1
-                ahead[c] += 16
-            ahead[c] -= shift
-            c += 1
-            if c == coders:
-                c = 0
-        if limit or ((asks + 3) >> 2) + ((b_bits + 63) >> 6) >= words:
+        asks = U(coders)
+        held, held_bits, used = U(0), U(0), U(0)
+        largest_pending = U(0)
+        c = U(0)
+        for i in range(U(first), U(first + count)):
+            value = U(values[i])
+            row = U(rows[value])
+            held = (held << table[row + U(3)]) | (value - table[row + U(2)])
+            held_bits += table[row + U(3)]
+            halves[used] = held >> ((held_bits - U(32)) & U(63))
+            full = held_bits >> U(5)
+            used += full
+            held_bits -= full << U(5)
+
+            total, size, more = state[c], state[c + U(1)], state[c + U(2)]
+            start = size * table[row] >> U(10)
+            span = (size * table[row + U(1)] >> U(10)) - start
+            lo = (total & U(0x7FFF)) + start  # the bits above 14 were 0 and pending ones
+            differ = lo ^ (lo + span - U(1))
+            shift = leading_zeros_16(span - U(1))
+            shift -= ~(differ >> (U(15) - shift)) & U(1)
+            settled = min(leading_zeros_16(differ), shift)  # bits that came out; with them the pending ones are settled
+            pending = shift - settled + (state[c + U(3)] if settled == U(0) else U(0))
+            largest_pending = max(largest_pending, pending)
+            total += start
+            if total >> (U(16) + more):
+                total &= (U(1) << (U(16) + more)) - U(1)
+                _carry(chunks, (c >> U(3)) * U(room), state[c + U(5)])
+            total <<= shift
+            more += shift
+            full = U(more >= U(36))
+            written = state[c + U(5)]
+            chunks[written] = total >> ((more - U(16)) & U(63))
+            state[c + U(5)] = written + full
+            total &= (U(1) << (U(16) + more - (full << U(5)))) - U(1)
+            more -= full << U(5)
+            ahead = state[c + U(4)]
+            need = U(shift > ahead)
+            state[c] = total
+            state[c + U(1)] = span << shift
+            state[c + U(2)] = more
+            state[c + U(3)] = pending
+            state[c + U(4)] = ahead + (need << U(4)) - shift
+            asked[asks] = c >> U(3)
+            asks += need
+            c += U(8)
+            if c == end:
+                c = U(0)
+        a_words = np.int64((asks + U(3)) >> U(2))
+        b_bits = np.int64(U(32) * used + held_bits)
+        if largest_pending > U(63) or a_words + ((b_bits + 63) >> 6) >= words:
             offset = store_raw(index, payload, block, offset, image, first * width >> 6, words)
             continue
         for c in range(coders):
-            bit = 1 if lo[c] >= 0x4000 else 0
-            _put_bits(parts, c, held, held_bits, written, bit, 1)
-            _put_pending(parts, c, held, held_bits, written, pending[c] + 1, 1 - bit)
-            if held_bits[c]:
-                _put_bits(parts, c, held, held_bits, written, 0, 16 - held_bits[c])
-            lo[c] = 0  # from here on: the parts that have been taken
-        a_bits = 0
-        for k in range(asks):
-            c = asked[k]
-            part = parts[c, lo[c]] if lo[c] < written[c] else 0
-            lo[c] += 1
-            a_bits = put(a, a_bits, U(part), 16)
-        offset = store_coded(index, payload, block, offset, a, a_bits, b, b_bits)
+            total, more, written = state[8 * c] + U(0x4000), state[8 * c + 2], state[8 * c + 5]
+            if total >> (U(16) + more):
+                total &= (U(1) << (U(16) + more)) - U(1)
+                _carry(chunks, U(c * room), written)
+            total = (total & ~U(0x3FFF)) << (U(48) - more)  # the rest, 16 + more bits, at most 51
+            chunks[written] = total >> U(32)
+            chunks[written + U(1)] = total & U(0xFFFFFFFF)
+            state[8 * c + 5] = U(2 * c * room)  # from here on: the next part to take
+        for word in range(a_words):
+            a[word] = U(0)
+        for place in range(np.int64(asks)):
+            c = U(asked[place]) * U(8) + U(5)
+            taken = state[c]
+            part = (chunks[taken >> U(1)] >> (U(16) - U(16) * (taken & U(1)))) & U(0xFFFF)
+            state[c] = taken + U(1)
+            a[U(place) >> U(2)] |= part << U(48 - 16 * (place & 3))
+        finish(halves, np.int64(used), held, np.int64(held_bits), b)
+        offset = store_coded(index, payload, block, offset, a, 64 * a_words, b, b_bits)
     return offset
 
 
 @njit
-def _decode(index, payload, out, width, vmin, ol, cum, shares, coders, block_values, a, b, leading):  # type: ignore[no-untyped-def]
-    mask = (1 << width) - 1
-    lo, hi, code = np.zeros(coders, np.int64), np.zeros(coders, np.int64), np.zeros(coders, np.int64)
-    ahead, ahead_bits = np.zeros(coders, np.int64), np.zeros(coders, np.int64)
+def _decode(index, payload, out, width, table, shares, coders, block_values, a, b):  # type: ignore[no-untyped-def]
+    """Missing bits are found at the end of a block; until then ``a`` and ``b`` are long enough for whatever the values may ask for."""
+    mask = U((1 << width) - 1)
+    state = np.zeros(8 * coders, np.uint64)  # of each coder: LO, R, CODE - LO, bits ahead, their number
+    end = U(8 * coders)
     for block in range(len(index)):
         first = block * block_values
         count = min(block_values, len(out) - first)
         if load_raw(index[block], payload, out, first, count, width):
             continue
         a_bits, b_bits = load_coded(index[block], payload, a, b)
-        if 16 * coders > a_bits:
-            return block
-        part = 0
         for c in range(coders):
-            lo[c], hi[c] = 0, 0xFFFF
-            code[c] = np.int64(a[part >> 2] >> U(48 - 16 * (part & 3))) & 0xFFFF
-            ahead[c] = ahead_bits[c] = 0
-            part += 1
-        position = 0
-        c = 0
-        for i in range(first, first + count):
-            size = hi[c] - lo[c] + 1
-            # The row: cum <= (1024*(c+1) - 1) / R. The quotient is exact enough in binary64; LO <= CODE <= HI keeps it in 0..1023.
-            share = np.int64(np.float64(((code[c] - lo[c] + 1) << 10) - 1) / np.float64(size))
-            row = shares[share & 1023]
-            high = lo[c] + (size * cum[row + 1] >> 10) - 1
-            low = lo[c] + (size * cum[row] >> 10)
-            shift = 0
-            same = low ^ high
-            if not same & 0x8000:
-                shift = _leading_zeros(same, leading)
-                low = (low << shift) & 0xFFFF
-                high = ((high << shift) & 0xFFFF) | ((1 << shift) - 1)
-            flip = 0
-            if low & 0x4000 and not high & 0x4000:
-                more = _leading_zeros((~(low & ~high) << 1) & 0xFFFF, leading)
-                shift += more
-                low = (low << more) & 0x7FFF
-                high = ((high << more) & 0x7FFF) | 0x8000 | ((1 << more) - 1)
-                flip = 0x8000
-            lo[c], hi[c] = low, high
-            if shift > ahead_bits[c]:
-                if 16 * part >= a_bits:
-                    return block
-                ahead[c] = ((ahead[c] & 0xFFFF) << 16) | np.int64((a[part >> 2] >> U(48 - 16 * (part & 3))) & U(0xFFFF))
-                ahead_bits[c] += 16
-                part += 1
-            ahead_bits[c] -= shift
-            code[c] = (((code[c] << shift) & 0xFFFF) ^ flip) | ((ahead[c] >> ahead_bits[c]) & ((1 << shift) - 1))
-            value = vmin[row]
-            if ol[row]:
-                value += np.int64(peek(b, position) >> U(64 - ol[row]))
-                position += ol[row]
-                if position > b_bits:
-                    return block
-            out[i] = value & mask
-            c += 1
-            if c == coders:
-                c = 0
+            state[8 * c], state[8 * c + 1] = U(0), U(0x10000)
+            state[8 * c + 2] = (a[c >> 2] >> U(48 - 16 * (c & 3))) & U(0xFFFF)
+            state[8 * c + 3] = state[8 * c + 4] = U(0)
+        part = U(coders)
+        position = U(0)
+        c = U(0)
+        for i in range(U(first), U(first + count)):
+            size, rest = state[c + U(1)], state[c + U(2)]
+            # The row: cum <= (1024*(c+1) - 1) / R. The quotient is exact enough in binary64; 0 <= CODE - LO < R keeps it in 0..1023.
+            share = U(np.int64(np.float64(np.int64((rest << U(10)) + U(1023))) / np.float64(np.int64(size))))
+            row = U(shares[share & U(1023)])
+            start = size * table[row] >> U(10)
+            span = (size * table[row + U(1)] >> U(10)) - start
+            lo = state[c] + start
+            shift = leading_zeros_16(span - U(1))
+            shift -= ~((lo ^ (lo + span - U(1))) >> (U(15) - shift)) & U(1)
+            ahead_bits = state[c + U(4)]
+            need = U(shift > ahead_bits)
+            following = (a[part >> U(2)] >> (U(48) - U(16) * (part & U(3)))) & U(0xFFFF)
+            bits = ((state[c + U(3)] & U(0xFFFF)) << U(16)) | following
+            part += need
+            window = bits >> (U(16) - (need << U(4)))
+            left = ahead_bits + (need << U(4)) - shift
+            state[c] = (lo << shift) & U(0x7FFF)
+            state[c + U(1)] = span << shift
+            state[c + U(2)] = ((rest - start) << shift) | ((window >> left) & ((U(1) << shift) - U(1)))
+            state[c + U(3)] = window
+            state[c + U(4)] = left
+            offset_bits = table[row + U(3)]
+            out[i] = (table[row + U(2)] + ((peek(b, position) >> U(1)) >> (U(63) - offset_bits))) & mask
+            position += offset_bits
+            c += U(8)
+            if c == end:
+                c = U(0)
+        if 16 * np.int64(part) > a_bits or np.int64(position) > b_bits:
+            return block
     return -1
 
 
-def _arrays(table: Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    return np.array(table.vmin, np.int64), np.array(table.ol, np.int64), np.array(table.cum, np.int64)
+def _rows(table: Table) -> npt.NDArray[np.uint64]:
+    """Four numbers a row: count below it, count below the next, vmin, ol."""
+    return np.array([table.cum[:-1], table.cum[1:], table.vmin, table.ol], np.uint64).T.reshape(-1).copy()
 
 
 def fast_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """A whole tensor, compiled."""
-    table, most = _table(coding), coding.block_values
-    vmin, ol, cum = _arrays(table)
-    rows = np.repeat(np.arange(16, dtype=np.uint8), np.diff(np.append(vmin, 1 << coding.width)))
+    table, longest = _table(coding), coding.block_values
+    rows = 4 * np.repeat(np.arange(16, dtype=np.uint8), np.diff([*table.vmin, 1 << coding.width]))
     image = image_words(values, coding.width)
     index, payload = np.empty(coding.blocks(len(values)), np.uint64), np.empty(len(image), np.uint64)
-    a, b = np.zeros(most // 4 + 32, np.uint64), np.zeros(raw_words(most, coding.width) + 8, np.uint64)
-    parts = np.zeros((coding.coders, -(-most // coding.coders) * 12 // 16 + 8), np.uint16)
-    asked = np.zeros(most + 16, np.int64)
-    used = _encode(
-        values, image, coding.width, vmin, ol, cum, rows, coding.coders, most, index, payload, a, b, parts, asked, _LEADING
-    )
+    a, b = np.zeros(longest // 4 + 32, np.uint64), np.zeros(raw_words(longest, coding.width) + 8, np.uint64)
+    halves = np.zeros(2 * len(b), np.uint32)
+    chunks = np.zeros(coding.coders * (-(-longest // coding.coders) * 12 // 32 + 8), np.uint64)
+    asked = np.zeros(longest + 32, np.uint8)
+    used = _encode(values, image, coding.width, _rows(table), rows, coding.coders, longest, index, payload, a, b, halves, chunks, asked)
     return index, payload[:used].copy()
 
 
 def fast_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: npt.NDArray[Any], coding: Coding) -> int:
     """A whole tensor, compiled."""
-    vmin, ol, cum = _arrays(_table(coding))
-    shares = np.repeat(np.arange(16, dtype=np.int64), np.diff(cum))
-    words = raw_words(coding.block_values, coding.width) + 4
-    a, b = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
-    return int(_decode(index, payload, out, coding.width, vmin, ol, cum, shares, coding.coders, coding.block_values, a, b, _LEADING))
+    table, longest = _table(coding), coding.block_values
+    shares = 4 * np.repeat(np.arange(16, dtype=np.uint8), np.diff(table.cum))
+    a = np.zeros(max(longest // 4, raw_words(longest, coding.width)) + 32, np.uint64)
+    b = np.zeros(raw_words(longest, coding.width) + 8, np.uint64)
+    return int(_decode(index, payload, out, coding.width, _rows(table), shares, coding.coders, longest, a, b))
 
 
 CODEC = Codec(

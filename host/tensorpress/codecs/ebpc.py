@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from ..values import raw_words
 from .bits import BitReader, BitWriter
 from .codec import Codec, Streams
-from .jit import HAVE_NUMBA, U, image_words, load_coded, load_raw, njit, peek, put, store_coded, store_raw
+from .jit import HAVE_NUMBA, U, finish, image_words, load_coded, load_raw, njit, peek, store_coded, store_raw
 
 if TYPE_CHECKING:
     from .coding import Coding
@@ -140,186 +141,258 @@ def _decode_group(b: BitReader, coding: Coding) -> list[int]:
     return group
 
 
+# The same, compiled. Planes are coded and decoded by look-up; for W = 8 a group's planes are the bytes of one 64-bit number.
+
+
+@functools.cache
+def _plane_codes(n: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """Code and its length of a plane by DBX; the second half of the arrays is for DBP = 0. A zero DBX is not coded here."""
+    size = 1 << (n - 1)
+    index_bits = (n - 1).bit_length()
+    x = np.arange(size, dtype=np.uint32)
+    codes, lengths = x | np.uint32(size), np.full(size, n, np.uint8)
+    for place in range(n - 1):
+        codes[(size >> 1) >> place], lengths[(size >> 1) >> place] = 0b00011 << index_bits | place, 5 + index_bits
+    for place in range(n - 2):
+        codes[(3 * size >> 2) >> place], lengths[(3 * size >> 2) >> place] = 0b00010 << index_bits | place, 5 + index_bits
+    codes, lengths = np.concatenate([codes, np.ones(size, np.uint32)]), np.concatenate([lengths, np.full(size, 5, np.uint8)])
+    for all_ones in (size - 1, 2 * size - 1):
+        codes[all_ones], lengths[all_ones] = 0, 5
+    return codes, lengths
+
+
+@functools.cache
+def _plane_symbols(n: int) -> npt.NDArray[np.uint64]:
+    """What the next n bits of stream B say: bits 15:0 = DBX, 20:16 = planes, 25:21 = bits used, 26 = DBP becomes 0."""
+    size, index_bits = 1 << n, (n - 1).bit_length()
+    symbols = np.zeros(size, np.uint64)
+    for window in range(size):
+        x, planes, clear = 0, 1, 0
+        if window >> (n - 1):
+            x, used = window & (size // 2 - 1), n
+        elif window >> (n - 2):
+            used = 2
+        elif window >> (n - 3):
+            planes, used = (window >> (n - 3 - index_bits) & (n - 1)) + 2, 3 + index_bits
+        else:
+            kind, used, place = window >> (n - 5), 5, window >> (n - 5 - index_bits) & (n - 1)
+            if kind == 0:
+                x = size // 2 - 1
+            elif kind == 1:
+                clear = 1
+            else:
+                x, used = ((3 << (n - 3)) if kind == 2 else (1 << (n - 2))) >> place, 5 + index_bits
+        symbols[window] = x | planes << 16 | used << 21 | clear << 26
+    return symbols
+
+
 @njit
-def _put_group(b, b_bits, group, width, n, half, deltas):  # type: ignore[no-untyped-def]
-    """Code ``group[0..n-1]`` (unsigned); ``half`` is 2^(W-1) where values are signed, else 0."""
-    index_bits = run_bits = 4 if n == 16 else 3
-    ones = (1 << (n - 1)) - 1
-    b_bits = put(b, b_bits, U(group[0]), width)
-    flip = (half << 1) - 1 if half else -1
-    previous_value = (group[0] ^ half) & flip if half else group[0]
-    for k in range(n - 1):
-        value = (group[k + 1] ^ half) & flip if half else group[k + 1]
-        deltas[k] = value - previous_value
-        previous_value = value
-    run = 0
-    before = 0
-    for plane in range(width + 1):
-        dbp = 0
+def _transpose(x):  # type: ignore[no-untyped-def]
+    """Bit i of byte j becomes bit j of byte i."""
+    t = (x ^ (x >> U(7))) & U(0x00AA00AA00AA00AA)
+    x ^= t ^ (t << U(7))
+    t = (x ^ (x >> U(14))) & U(0x0000CCCC0000CCCC)
+    x ^= t ^ (t << U(14))
+    t = (x ^ (x >> U(28))) & U(0x00000000F0F0F0F0)
+    return x ^ t ^ (t << U(28))
+
+
+@njit
+def _put_group(halves, held, held_bits, used, group, width, n, half, planes, codes, lengths):  # type: ignore[no-untyped-def]
+    """Code ``group[0..n-1]`` (unsigned); ``half`` is 2^(W-1) where values are signed, else 0. Returns the new state of the stream.
+
+    The stream is ``used`` whole halves of words, and ``held_bits`` (below 32) in ``held``.
+    """
+    run_bits = U(4 if n == 16 else 3)
+    held = (held << U(width)) | group[0]
+    held_bits += U(width)
+    # As signed numbers are compared modulo 2^W, only the sign of a difference depends on how values are read.
+    if n == 8:
+        packed, signs = U(0), U(0)
+        for k in range(7):
+            left, right = group[k] ^ half, group[k + 1] ^ half
+            packed = (packed << U(8)) | ((right - left) & U(255))
+            signs = (signs << U(1)) | U(right < left)
+        packed = _transpose(packed)
+        for plane in range(8):
+            planes[plane] = (packed >> U(8 * plane)) & U(127)
+        planes[8] = signs
+    else:
+        for plane in range(width + 1):
+            planes[plane] = U(0)
         for k in range(n - 1):
-            dbp = (dbp << 1) | ((deltas[k] >> plane) & 1)
+            delta = (group[k + 1] ^ half) - (group[k] ^ half)  # its bit W is the sign, as it is below 2^W in size
+            for plane in range(width + 1):
+                planes[plane] = (planes[plane] << U(1)) | ((delta >> U(plane)) & U(1))
+    run = U(0)
+    before = U(0)
+    for plane in range(width + 1):
+        dbp = planes[plane]
         x = dbp ^ before
         before = dbp
-        if x == 0:
-            run += 1
+        if x == U(0):
+            run += U(1)
             continue
-        if run:
-            b_bits = _put_run(b, b_bits, run, run_bits)
-            run = 0
-        low = x & -x
-        if x == ones:
-            b_bits = put(b, b_bits, U(0), 5)
-        elif dbp == 0:
-            b_bits = put(b, b_bits, U(1), 5)
-        elif x == low or x == 3 * low:
-            place = 0
-            while not (x >> (n - 2 - place)) & 1:
-                place += 1
-            kind = 3 if x == low else 2
-            b_bits = put(b, b_bits, U((kind << index_bits) | place), 5 + index_bits)
-        else:
-            b_bits = put(b, b_bits, U((1 << (n - 1)) | x), n)
-    if run:
-        b_bits = _put_run(b, b_bits, run, run_bits)
-    return b_bits
+        if run == U(1):
+            held = (held << U(2)) | U(1)
+            held_bits += U(2)
+        elif run:
+            held = (held << (U(3) + run_bits)) | (U(1) << run_bits) | (run - U(2))
+            held_bits += U(3) + run_bits
+        run = U(0)
+        halves[used] = held >> ((held_bits - U(32)) & U(63))
+        full = held_bits >> U(5)
+        used += full
+        held_bits &= U(31)
+        place = x | (U(dbp == U(0)) << U(n - 1))
+        held = (held << U(lengths[place])) | U(codes[place])
+        held_bits += U(lengths[place])
+        halves[used] = held >> ((held_bits - U(32)) & U(63))
+        full = held_bits >> U(5)
+        used += full
+        held_bits &= U(31)
+    if run == U(1):
+        held = (held << U(2)) | U(1)
+        held_bits += U(2)
+    elif run:
+        held = (held << (U(3) + run_bits)) | (U(1) << run_bits) | (run - U(2))
+        held_bits += U(3) + run_bits
+    halves[used] = held >> ((held_bits - U(32)) & U(63))
+    full = held_bits >> U(5)
+    return held, held_bits & U(31), used + full
 
 
 @njit
-def _put_run(b, b_bits, run, run_bits):  # type: ignore[no-untyped-def]
-    if run == 1:
-        return put(b, b_bits, U(1), 2)
-    return put(b, b_bits, U((1 << run_bits) | (run - 2)), 3 + run_bits)
-
-
-@njit
-def _encode(values, image, width, n, half, zero, block_values, index, payload, a, b):  # type: ignore[no-untyped-def]
-    mask = (1 << width) - 1
-    group, deltas = np.zeros(16, np.int64), np.zeros(16, np.int64)
+def _encode(values, image, width, n, half, zero, block_values, index, payload, a, b, a_halves, b_halves, codes, lengths):  # type: ignore[no-untyped-def]
+    mask = (U(1) << U(width)) - U(1)
+    group, planes = np.zeros(16, np.uint64), np.zeros(17, np.uint64)
+    size = U(n)
     offset = 0
     for block in range(len(index)):
         first = block * block_values
         count = min(block_values, len(values) - first)
-        a_bits = b_bits = run = filled = 0
-        for i in range(first, first + count):
-            u = (np.int64(values[i]) - zero) & mask
+        a_held, a_held_bits, a_used = U(0), U(0), U(0)
+        b_held, b_held_bits, b_used = U(0), U(0), U(0)
+        run, filled = U(0), U(0)
+        for i in range(U(first), U(first + count)):
+            u = (U(values[i]) - zero) & mask
+            if u == U(0):
+                run += U(1)
+                if run < U(16):
+                    continue
+            if run:
+                a_held = (a_held << U(5)) | (run - U(1))
+                a_held_bits += U(5)
+                run = U(0)
             if u:
-                if run:
-                    a_bits = put(a, a_bits, U(run - 1), 5)
-                    run = 0
-                a_bits = put(a, a_bits, U(1), 1)
+                a_held = (a_held << U(1)) | U(1)
+                a_held_bits += U(1)
                 group[filled] = u
-                filled += 1
-                if filled == n:
-                    b_bits = _put_group(b, b_bits, group, width, n, half, deltas)
-                    filled = 0
-            else:
-                run += 1
-                if run == 16:
-                    a_bits = put(a, a_bits, U(15), 5)
-                    run = 0
+                filled += U(1)
+                if filled == size:
+                    b_held, b_held_bits, b_used = _put_group(
+                        b_halves, b_held, b_held_bits, b_used, group, width, n, half, planes, codes, lengths
+                    )
+                    filled = U(0)
+            a_halves[a_used] = a_held >> ((a_held_bits - U(32)) & U(63))
+            a_used += a_held_bits >> U(5)
+            a_held_bits &= U(31)
         if run:
-            a_bits = put(a, a_bits, U(run - 1), 5)
+            a_held = (a_held << U(5)) | (run - U(1))
+            a_held_bits += U(5)
+            a_halves[a_used] = a_held >> ((a_held_bits - U(32)) & U(63))
+            a_used += a_held_bits >> U(5)
+            a_held_bits &= U(31)
         if filled:
-            for k in range(filled, n):
-                group[k] = 0
-            b_bits = _put_group(b, b_bits, group, width, n, half, deltas)
+            while filled < size:
+                group[filled] = U(0)
+                filled += U(1)
+            b_held, b_held_bits, b_used = _put_group(b_halves, b_held, b_held_bits, b_used, group, width, n, half, planes, codes, lengths)
         words = (count * width + 63) >> 6
+        a_bits, b_bits = np.int64(U(32) * a_used + a_held_bits), np.int64(U(32) * b_used + b_held_bits)
         if ((a_bits + 63) >> 6) + ((b_bits + 63) >> 6) >= words:
             offset = store_raw(index, payload, block, offset, image, first * width >> 6, words)
         else:
+            finish(a_halves, np.int64(a_used), a_held, np.int64(a_held_bits), a)
+            finish(b_halves, np.int64(b_used), b_held, np.int64(b_held_bits), b)
             offset = store_coded(index, payload, block, offset, a, a_bits, b, b_bits)
     return offset
 
 
 @njit
-def _get_group(b, position, b_bits, width, n, group, deltas):  # type: ignore[no-untyped-def]
-    """Decode one group into ``group[0..n-1]``. Returns the new position, or -1 if bits are missing.
-
-    ``position`` is at most ``b_bits`` at each ``peek``, and ``b`` has two words behind that.
-    """
-    index_bits = run_bits = 4 if n == 16 else 3
-    ones = (1 << (n - 1)) - 1
-    base = np.int64(peek(b, position) >> U(64 - width))
-    position += width
-    for k in range(n - 1):
-        deltas[k] = 0
-    plane = dbp = 0
-    while plane <= width:
-        if position > b_bits:
-            return -1
-        window = np.int64(peek(b, position) >> U(44))  # 20 bits
-        run = 1
-        if window >> 19:
-            dbp ^= (window >> (20 - n)) & ones
-            position += n
-        elif window >> 18:
-            position += 2
-        elif window >> 17:
-            run = ((window >> (17 - run_bits)) & ((1 << run_bits) - 1)) + 2
-            position += 3 + run_bits
+def _get_group(b, position, width, n, group, planes, symbols):  # type: ignore[no-untyped-def]
+    """Decode one group into ``group[0..n-1]``. Returns the new position, at most 288 bits further; the caller checks that it is held."""
+    group[0] = peek(b, position) >> U(64 - width)
+    position += U(width)
+    shift = U(64 - n)
+    mask = (U(1) << U(width)) - U(1)
+    plane, dbp, packed, levels = U(0), U(0), U(0), U(width + 1)
+    while plane < levels:
+        symbol = U(symbols[peek(b, position) >> shift])
+        dbp = (dbp * (U(1) - (symbol >> U(26)))) ^ (symbol & U(0xFFFF))
+        run = (symbol >> U(16)) & U(31)
+        position += (symbol >> U(21)) & U(31)
+        stop = min(plane + run, levels)
+        if n == 8:
+            # DBP into the bytes from this plane on; later planes write over what is too much
+            if plane < U(8):
+                packed = (packed & ((U(1) << (U(8) * plane)) - U(1))) | ((dbp * U(0x0101010101010101)) << (U(8) * plane))
         else:
-            kind = window >> 15
-            position += 5
-            if kind == 0:
-                dbp ^= ones
-            elif kind == 1:
-                dbp = 0
-            else:
-                place = (window >> (15 - index_bits)) & ((1 << index_bits) - 1)
-                dbp ^= ((3 << (n - 3)) if kind == 2 else (1 << (n - 2))) >> place
-                position += index_bits
-        stop = min(plane + run, width + 1)
-        if dbp:
-            field = (1 << stop) - (1 << plane)  # DBP is the same in all planes of the run
-            for k in range(n - 1):
-                if (dbp >> (n - 2 - k)) & 1:
-                    deltas[k] |= field
+            for k in range(plane, stop):
+                planes[k] = dbp
         plane = stop
-    if position > b_bits:
-        return -1
-    mask = (1 << width) - 1
-    value = base
-    group[0] = value
-    for k in range(n - 1):
-        value = (value + deltas[k]) & mask
-        group[k + 1] = value
+    value = group[0]
+    if n == 8:
+        packed = _transpose(packed)
+        for k in range(7):
+            value = (value + (packed >> U(48 - 8 * k))) & mask
+            group[k + 1] = value
+    else:
+        for k in range(n - 1):
+            delta = U(0)
+            for level in range(width):
+                delta |= ((planes[level] >> U(n - 2 - k)) & U(1)) << U(level)
+            value = (value + delta) & mask
+            group[k + 1] = value
     return position
 
 
 @njit
-def _decode(index, payload, out, width, n, zero, block_values, a, b):  # type: ignore[no-untyped-def]
-    mask = (1 << width) - 1
-    group, deltas = np.zeros(16, np.int64), np.zeros(16, np.int64)
+def _decode(index, payload, out, width, n, zero, block_values, a, b, symbols):  # type: ignore[no-untyped-def]
+    """``a`` and ``b`` are longer than the longest streams by more than a value, or a group, takes."""
+    mask = (U(1) << U(width)) - U(1)
+    group, planes = np.zeros(16, np.uint64), np.zeros(17, np.uint64)
+    size = U(n)
     for block in range(len(index)):
         first = block * block_values
         count = min(block_values, len(out) - first)
         if load_raw(index[block], payload, out, first, count, width):
             continue
-        a_bits, b_bits = load_coded(index[block], payload, a, b)
-        a_position = b_position = 0
-        taken = n  # values of the group that are used up
-        i = 0
-        while i < count:
-            if a_position >= a_bits:
-                return block
-            if (a[a_position >> 6] >> U(63 - (a_position & 63))) & U(1):
-                a_position += 1
-                if taken == n:
-                    b_position = _get_group(b, b_position, b_bits, width, n, group, deltas)
-                    if b_position < 0:
+        a_length, b_length = load_coded(index[block], payload, a, b)
+        a_bits, b_bits = U(a_length), U(b_length)
+        a_position, b_position = U(0), U(0)
+        taken = size  # values of the group that are used up
+        i, end = U(first), U(first + count)
+        while i < end:
+            window = peek(a, a_position)
+            if window >> U(63):
+                a_position += U(1)
+                if taken == size:
+                    b_position = _get_group(b, b_position, width, n, group, planes, symbols)
+                    if b_position > b_bits:
                         return block
-                    taken = 0
-                out[first + i] = (group[taken] + zero) & mask
-                taken += 1
-                i += 1
+                    taken = U(0)
+                out[i] = (group[taken] + zero) & mask
+                taken += U(1)
+                i += U(1)
             else:
-                if a_position + 5 > a_bits:
-                    return block
-                stop = min(i + 1 + np.int64(peek(a, a_position) >> U(59)), count)
-                a_position += 5
+                a_position += U(5)
+                stop = min(i + U(1) + (window >> U(59)), end)
                 while i < stop:
-                    out[first + i] = zero
-                    i += 1
+                    out[i] = zero
+                    i += U(1)
+            if a_position > a_bits:
+                return block
     return -1
 
 
@@ -333,15 +406,18 @@ def fast_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[n
     """A whole tensor, compiled."""
     image = image_words(values, coding.width)
     index, payload = np.empty(coding.blocks(len(values)), np.uint64), np.empty(len(image), np.uint64)
-    n, half = GROUP_VALUES[coding.width], 1 << (coding.width - 1) if coding.signed else 0
-    used = _encode(values, image, coding.width, n, half, coding.zero, coding.block_values, index, payload, *_scratch(coding))
+    n, half = GROUP_VALUES[coding.width], U(1 << (coding.width - 1) if coding.signed else 0)
+    a, b = _scratch(coding)
+    halves = [np.zeros(2 * len(stream) + 4, np.uint32) for stream in (a, b)]
+    zero, longest = U(coding.zero), coding.block_values
+    used = _encode(values, image, coding.width, n, half, zero, longest, index, payload, a, b, *halves, *_plane_codes(n))
     return index, payload[:used].copy()
 
 
 def fast_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: npt.NDArray[Any], coding: Coding) -> int:
     """A whole tensor, compiled."""
     n = GROUP_VALUES[coding.width]
-    return int(_decode(index, payload, out, coding.width, n, coding.zero, coding.block_values, *_scratch(coding)))
+    return int(_decode(index, payload, out, coding.width, n, U(coding.zero), coding.block_values, *_scratch(coding), _plane_symbols(n)))
 
 
 CODEC = Codec(

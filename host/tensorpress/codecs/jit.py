@@ -66,8 +66,44 @@ def put(stream, position, value, width):  # type: ignore[no-untyped-def]
 @njit
 def peek(stream, position):  # type: ignore[no-untyped-def]
     """The 64 bits from ``position`` on. ``stream`` has a word more than the one ``position`` is in."""
-    word, used = position >> 6, position & 63
-    return (stream[word] << U(used)) | ((stream[word + 1] >> U(1)) >> U(63 - used))
+    word, used = U(position) >> U(6), U(position) & U(63)
+    return (stream[word] << used) | ((stream[word + U(1)] >> U(1)) >> (U(63) - used))
+
+
+if HAVE_NUMBA:
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def _leading_zeros_64(typing_context, number):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            return builder.ctlz(arguments[0], context.get_constant(numba.types.boolean, False))
+
+        return numba.types.uint64(numba.types.uint64), generate
+
+    @njit
+    def leading_zeros_16(number):  # type: ignore[no-untyped-def]
+        """Leading zeros of a 16-bit number held in a uint64."""
+        return _leading_zeros_64(number) - U(48)
+
+else:
+
+    def leading_zeros_16(number):  # type: ignore[no-untyped-def]
+        """Leading zeros of a 16-bit number."""
+        return 16 - int(number).bit_length()
+
+
+@njit
+def finish(halves, used, held, held_bits, stream):  # type: ignore[no-untyped-def]
+    """End a stream written as 32-bit halves: ``used`` whole ones in ``halves``, and the low ``held_bits`` (0..31) of ``held``.
+
+    Packs them into the words of ``stream`` and returns the length in bits. ``halves`` has two places more than are used.
+    """
+    halves[used] = (held << U(32 - held_bits)) & _OFFSET
+    halves[used + 1] = U(0)
+    bits = 32 * used + held_bits
+    for k in range((bits + 63) >> 6):
+        stream[k] = (U(halves[2 * k]) << U(32)) | U(halves[2 * k + 1])
+    return bits
 
 
 @njit
