@@ -44,7 +44,8 @@ module selftest_copy #(
     output wire        m_axi_bready
 );
 
-  localparam READ_ADDRESS = 0, READ_DATA = 1, WRITE = 2, RESPONSE = 3, FINISHED = 4;
+  localparam [2:0] READ_ADDRESS = 0, READ_DATA = 1, WRITE = 2, RESPONSE = 3, FINISHED = 4;
+  localparam [31:0] LAST_BURST = BURSTS - 1;
 
   reg [2:0] state_q;
   reg [31:0] offset_q;
@@ -99,7 +100,7 @@ module selftest_copy #(
       RESPONSE: if (m_axi_bvalid) begin
         offset_q <= offset_q + 32'd128;
         burst_q <= burst_q + 10'd1;
-        state_q <= (burst_q == BURSTS - 1) ? FINISHED : READ_ADDRESS;
+        state_q <= (burst_q == LAST_BURST[9:0]) ? FINISHED : READ_ADDRESS;
       end
       default: ;
     endcase
