@@ -54,7 +54,7 @@ class _Encoder(_Interval):
     def __init__(self) -> None:
         super().__init__()
         self.pending = 0
-        self.largest_pending = 0
+        self.too_many = 0
         self.bits = ""
 
     def emit(self, bit: int) -> None:
@@ -69,7 +69,7 @@ class _Encoder(_Interval):
             shift += 1
             if what == "pending":
                 self.pending += 1
-                self.largest_pending = max(self.largest_pending, self.pending)
+                self.too_many = max(self.too_many, self.pending)
             else:
                 self.emit(1 if what == "emit 1" else 0)
         return shift
@@ -91,7 +91,7 @@ def encode_block(values: Sequence[int], coding: Coding) -> Streams:
         b.write(value - table.vmin[row], table.ol[row])
         number = position % count
         shift = coders[number].code(table.cum[row], table.cum[row + 1])
-        if coders[number].largest_pending > PENDING_LIMIT:
+        if coders[number].too_many > PENDING_LIMIT:
             return Streams(BitWriter(), BitWriter(), limit=True)
         if shift > ahead[number]:
             asked.append(number)
@@ -186,7 +186,7 @@ def _encode(values, image, width, table, rows, coders, block_values, index, payl
             asked[c] = c
         asks = U(coders)
         held, held_bits, used = U(0), U(0), U(0)
-        largest_pending = U(0)
+        too_many = U(0)
         c = U(0)
         for i in range(U(first), U(first + count)):
             value = U(values[i])
@@ -206,20 +206,19 @@ def _encode(values, image, width, table, rows, coders, block_values, index, payl
             shift = leading_zeros_16(span - U(1))
             shift -= ~(differ >> (U(15) - shift)) & U(1)
             settled = min(leading_zeros_16(differ), shift)  # bits that came out; with them the pending ones are settled
-            pending = shift - settled + (state[c + U(3)] if settled == U(0) else U(0))
-            largest_pending = max(largest_pending, pending)
+            pending = shift - settled + state[c + U(3)] * U(settled == U(0))
+            too_many |= pending
             total += start
             if total >> (U(16) + more):
                 total &= (U(1) << (U(16) + more)) - U(1)
                 _carry(chunks, (c >> U(3)) * U(room), state[c + U(5)])
             total <<= shift
             more += shift
-            full = U(more >= U(36))
-            written = state[c + U(5)]
-            chunks[written] = total >> ((more - U(16)) & U(63))
-            state[c + U(5)] = written + full
-            total &= (U(1) << (U(16) + more - (full << U(5)))) - U(1)
-            more -= full << U(5)
+            if more >= U(36):
+                chunks[state[c + U(5)]] = total >> (more - U(16))
+                state[c + U(5)] += U(1)
+                total &= (U(1) << (more - U(16))) - U(1)
+                more -= U(32)
             ahead = state[c + U(4)]
             need = U(shift > ahead)
             state[c] = total
@@ -234,7 +233,7 @@ def _encode(values, image, width, table, rows, coders, block_values, index, payl
                 c = U(0)
         a_words = np.int64((asks + U(3)) >> U(2))
         b_bits = np.int64(U(32) * used + held_bits)
-        if largest_pending > U(63) or a_words + ((b_bits + 63) >> 6) >= words:
+        if too_many > U(63) or a_words + ((b_bits + 63) >> 6) >= words:
             offset = store_raw(index, payload, block, offset, image, first * width >> 6, words)
             continue
         for c in range(coders):
