@@ -31,7 +31,8 @@ class Program(TyperGroup):
         try:
             result = super().main(*args, standalone_mode=False, **extra)
             sys.stdout.flush()
-            return result if isinstance(result, int) else OK
+            code = result if isinstance(result, int) else OK
+            return _say("interrupted", code) if code == INTERRUPTED else code  # typer turns Ctrl-C into this code
         except typer.Exit as done:
             return int(done.exit_code)
         except (KeyboardInterrupt, typer.Abort):

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from tensorpress.errors import InputError
 
-PIPE_WIDTH = 100  # columns when the output is not a terminal
+PIPE_WIDTH = 200  # columns when the output is not a terminal: enough to cut nothing
 
 
 def _console(stream: Any) -> Console:
@@ -61,9 +61,14 @@ class Report:
         """One line among the tables."""
         self.console.print(text, markup=False, style=style, soft_wrap=True)
 
+    def name(self, name: str, others: int) -> str:
+        """A tensor's name, cut in its middle to what `others`, the columns of the rest of the table, leave of the terminal."""
+        return shorten(name, max(14, min(48, self.console.width - others)))
+
     def table(self, table: Table) -> None:
-        """A table."""
+        """A table, and an empty line."""
         self.console.print(table)
+        self.console.print()
 
     def finish(self) -> None:
         """Write the rows, where they were asked for."""
@@ -85,19 +90,26 @@ def _plain(value: Any) -> Any:
 
 
 def make_table(*columns: str | tuple[str, str], title: str | None = None) -> Table:
-    """A plain table. A column is a heading (text, to the left) or a pair with ``r`` (numbers, to the right) or ``name`` (may be cut)."""
+    """A plain table. A column is a heading (text, to the left) or a pair with ``r`` (numbers, to the right) or ``name`` (gives way first)."""
     table = Table(
-        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 2, 0, 0), header_style="bold"
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
     )
     for column in columns:
         heading, form = column if isinstance(column, tuple) else (column, "l")
+        name = form == "name"
         table.add_column(
-            heading, justify="right" if form == "r" else "left", no_wrap=True, overflow="ellipsis", ratio=None, min_width=12 if form == "name" else None
+            heading, justify="right" if form == "r" else "left", no_wrap=not name, overflow="ellipsis", min_width=12 if name else None
         )
     return table
 
 
-def shorten(name: str, width: int = 30) -> str:
+def shorten(name: str, width: int = 40) -> str:
     """A name cut in its middle to at most `width` characters."""
     if len(name) <= width:
         return name
@@ -135,14 +147,20 @@ def progress(total: int, what: str) -> Iterator[Any]:
     if not console.is_terminal:
         yield lambda text: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[item]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[item]}"),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=total, item="")
         begun = 0
 
         def step(text: str) -> None:
             nonlocal begun
-            bar.update(task, completed=begun, item=shorten(text, 40))
+            bar.update(task, completed=begun, item=shorten(text))
             begun += 1
 
         yield step

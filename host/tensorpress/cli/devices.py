@@ -48,7 +48,12 @@ def _open_model(setup: Setup) -> Device:
 def _open_verilated(setup: Setup) -> Device:
     from tensorpress.device import verilated
 
-    profiles = {"none": verilated.NO_STALLS, "light": verilated.LIGHT_STALLS, "heavy": verilated.HEAVY_STALLS, "long": verilated.LONG_STALLS}
+    profiles = {
+        "none": verilated.NO_STALLS,
+        "light": verilated.LIGHT_STALLS,
+        "heavy": verilated.HEAVY_STALLS,
+        "long": verilated.LONG_STALLS,
+    }
     if setup.stalls is not None and setup.stalls not in profiles:
         raise InputError(f"stalls {setup.stalls!r} is not one of {', '.join(profiles)}")
     options: dict[str, Any] = {"stalls": profiles[setup.stalls or "none"]}
@@ -92,7 +97,9 @@ class Entry:
 
 DEVICES: dict[str, Entry] = {
     "model": Entry("the software model behind the engine's registers; no cycles", ("lanes", "coders"), _open_model),
-    "verilated": Entry("the RTL, compiled by Verilator at first use; cycle-exact", ("lanes", "coders", "latency", "stalls"), _open_verilated),
+    "verilated": Entry(
+        "the RTL, compiled by Verilator at first use; cycle-exact", ("lanes", "coders", "latency", "stalls"), _open_verilated
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import typer
 from tensorpress import tables
 from tensorpress.cli import options as o
 from tensorpress.cli.choices import load_all, table_maker
-from tensorpress.cli.console import Report, check_place, counted, decimal, integer, make_table, new_file, progress, shorten
+from tensorpress.cli.console import Report, check_place, counted, decimal, integer, make_table, new_file, progress
 from tensorpress.codecs import CODECS
 from tensorpress.errors import InputError
 from tensorpress.tensors import NamedTensor
@@ -59,7 +59,13 @@ def profile(
             entropy, bits = entropy_bits(seen), tables.cost_bits(seen, table)
             all_values, all_entropy, all_bits = all_values + count, all_entropy + entropy, all_bits + bits
             listing.add_row(
-                shorten(name), first.kind, str(len(members)), integer(count), decimal(entropy / count), decimal(bits / count), decimal((bits - entropy) / count)
+                report.name(name, 60),
+                first.kind,
+                str(len(members)),
+                integer(count),
+                decimal(entropy / count),
+                decimal(bits / count),
+                decimal((bits - entropy) / count),
             )
             report.rows.append(
                 {"network": first.network, "tensor": name, "kind": first.kind, "codec": "apack", "direction": "profile", "inputs": len(members),

@@ -35,7 +35,9 @@ def _directions(text: str) -> tuple[Direction, ...]:
     raise InputError(f"direction {text!r} is not one of both, compress, decompress")
 
 
-def plan(engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str], choice: Choice, report: Report) -> list[tuple[NamedTensor, Coding]]:
+def plan(
+    engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str], choice: Choice, report: Report
+) -> list[tuple[NamedTensor, Coding]]:
     """What goes through the device: each tensor with each codec that takes it. What cannot go is told, never dropped in silence.
 
     Raises
@@ -48,7 +50,9 @@ def plan(engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str], 
         if codec not in can.codecs:
             raise InputError(f"codec {codec} is not built into this device; it has {', '.join(can.codecs)}")
     largest = can.block_bytes * 8 // can.width
-    choice = Choice(**{**vars(choice), "block_values": choice.block_values or min(4096, largest), "coders": can.apack_coders or choice.coders})
+    choice = Choice(
+        **{**vars(choice), "block_values": choice.block_values or min(4096, largest), "coders": can.apack_coders or choice.coders}
+    )
     work: list[tuple[NamedTensor, Coding]] = []
     left: dict[str, list[str]] = {}
     for tensor in tensors:
@@ -73,7 +77,9 @@ def run(
     files: o.Inputs,
     device: o.DeviceName = DEFAULT,
     codec: o.Codecs = None,
-    direction: Annotated[str, typer.Option("--direction", metavar="both|compress|decompress", rich_help_panel=o.DEVICE, help="What to do.")] = "both",
+    direction: Annotated[
+        str, typer.Option("--direction", metavar="both|compress|decompress", rich_help_panel=o.DEVICE, help="What to do.")
+    ] = "both",
     endpoint: Annotated[
         str, typer.Option("--endpoint", metavar="ddr|stream", rich_help_panel=o.DEVICE, help="The raw side: memory, or the stream ports.")
     ] = "ddr",
@@ -92,7 +98,9 @@ def run(
     coders: o.Coders = None,
     table: o.TableFile = None,
     table_method: o.TableMethod = "optimal",
-    counters: Annotated[bool, typer.Option("--counters", rich_help_panel=o.OUTPUT, help="Put the engine's counters into the JSON rows.")] = False,
+    counters: Annotated[
+        bool, typer.Option("--counters", rich_help_panel=o.OUTPUT, help="Put the engine's counters into the JSON rows.")
+    ] = False,
     json: o.Json = None,
 ) -> None:
     """Stream tensors through a device and compare every byte with the software model."""
@@ -102,9 +110,11 @@ def run(
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
     choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
-    tensors = [limited(ordered(one, order), limit) for one in load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan)]
+    tensors = [
+        limited(ordered(one, order), limit) for one in load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan)
+    ]
     with open_engine(device, setup) as engine:
-        report.line(f"Device {device}: {engine.capabilities}. Raw side: {side}.", style="bold")
+        report.line(f"{t.device_line(engine)}. Raw side: {side}.", style="bold")
         work = plan(engine, tensors, [c for c in codecs or engine.capabilities.codecs], choice, report)
         done = t.transfer_all(engine, work, endpoint=side, directions=ways)
     t.show(report, done)
@@ -115,7 +125,9 @@ def run(
 
 
 def demo(
-    tensors: Annotated[Optional[Path], typer.Option("--tensors", metavar="FILE", help="Other tensors than those that come with the package.")] = None,
+    tensors: Annotated[
+        Optional[Path], typer.Option("--tensors", metavar="FILE", help="Other tensors than those that come with the package.")
+    ] = None,
     device: o.DeviceName = DEFAULT,
     lanes: o.Lanes = None,
     latency: o.Latency = None,
@@ -132,7 +144,7 @@ def demo(
     raw = sum(one.raw_bytes for one in loaded)
     report.line(f"{path.name}: {counted(len(loaded), 'tensor')} of {loaded[0].network}, {integer(raw)} bytes.", style="bold")
     with open_engine(device, setup) as engine:
-        report.line(f"Device {device}: {engine.capabilities}.", style="bold")
+        report.line(f"{t.device_line(engine)}.", style="bold")
         work = plan(engine, loaded, engine.capabilities.codecs, Choice(), report)
         done = t.transfer_all(engine, work)
     t.show(report, done)
@@ -148,7 +160,9 @@ def summary(done: Sequence[t.Transfer]) -> list[str]:
     """What a demo showed, in plain words."""
     lines = [f"{counted(len(done), 'transfer')} went through the device, and every one gave exactly the bytes of the software model."]
     for kind, plural in (("weight", "weights"), ("act", "activations"), ("tensor", "tensors")):
-        ranked = sorted(t.totals([one for one in done if one.tensor.kind == kind and one.direction == "compress"]), key=lambda total: -total.ratio)
+        ranked = sorted(
+            t.totals([one for one in done if one.tensor.kind == kind and one.direction == "compress"]), key=lambda total: -total.ratio
+        )
         if ranked:
             best = ranked[0]
             rest = ", ".join(f"{total.codec} {total.ratio:.2f}" for total in ranked[1:])
@@ -186,7 +200,7 @@ def selftest(
     table = make_table("check", ("cases", "r"), ("cycles", "r"), "result")
     faults: list[str] = []
     with open_engine(device, setup) as engine:
-        report.line(f"Device {device}: {engine.capabilities}.", style="bold")
+        report.line(f"{t.device_line(engine)}.", style="bold")
         groups = list(checks(engine))
         with progress(len(groups), "testing") as step:
             for name, check in groups:
@@ -194,7 +208,9 @@ def selftest(
                 outcome = check()
                 faults += [f"{name}: {fault}" for fault in outcome.faults]
                 report.rows += [one.row() for one in outcome.transfers]
-                table.add_row(name, integer(outcome.cases), integer(outcome.cycles), "[bold red]FAILED[/]" if outcome.faults else "[green]ok[/]")
+                table.add_row(
+                    name, integer(outcome.cases), integer(outcome.cycles), "[bold red]FAILED[/]" if outcome.faults else "[green]ok[/]"
+                )
     report.table(table)
     report.finish()
     if faults:

@@ -14,11 +14,14 @@ TENSORS, CODING, DEVICE, OUTPUT = "Which tensors", "How they are coded", "The de
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Files: .npy, .npz, .safetensors, .tpz.", show_default=False)]
 Names = Annotated[
-    Optional[list[str]], typer.Option("--names", metavar="GLOB", help="Only tensors of this name or pattern; may repeat.", rich_help_panel=TENSORS)
+    Optional[list[str]],
+    typer.Option("--names", metavar="GLOB", help="Only tensors of this name or pattern; may repeat.", rich_help_panel=TENSORS),
 ]
 Manifest = Annotated[
     Optional[Path],
-    typer.Option("--manifest", metavar="FILE", help="Metadata of the tensors, instead of the manifest.json that is found.", rich_help_panel=TENSORS),
+    typer.Option(
+        "--manifest", metavar="FILE", help="Metadata of the tensors, instead of the manifest.json that is found.", rich_help_panel=TENSORS
+    ),
 ]
 Network = Annotated[Optional[str], typer.Option("--network", help="Name of the network, for the rows.", rich_help_panel=TENSORS)]
 AllowNan = Annotated[bool, typer.Option("--allow-nan", help="Take float tensors that hold NaN.", rich_help_panel=TENSORS)]
@@ -28,11 +31,16 @@ Limit = Annotated[
 Order = Annotated[
     Optional[str],
     typer.Option(
-        "--order", metavar="ORDER", help="Store tensors in another order of axes: channel-first, or a list such as 0,3,1,2.", rich_help_panel=CODING
+        "--order",
+        metavar="ORDER",
+        help="Store tensors in another order of axes: channel-first, or a list such as 0,3,1,2.",
+        rich_help_panel=CODING,
     ),
 ]
 
-BlockValues = Annotated[Optional[int], typer.Option("--block-values", min=1, help="Values of a block. Default: 4096.", rich_help_panel=CODING)]
+BlockValues = Annotated[
+    Optional[int], typer.Option("--block-values", min=1, help="Values of a block. Default: 4096.", rich_help_panel=CODING)
+]
 Zero = Annotated[
     str,
     typer.Option(
@@ -44,21 +52,27 @@ Zero = Annotated[
 ]
 Signed = Annotated[
     Optional[bool],
-    typer.Option("--signed/--unsigned", help="How ebpc reads the values. Default: as the dtype counts.", show_default=False, rich_help_panel=CODING),
+    typer.Option(
+        "--signed/--unsigned", help="How ebpc reads the values. Default: as the dtype counts.", show_default=False, rich_help_panel=CODING
+    ),
 ]
 Coders = Annotated[
     Optional[int], typer.Option("--coders", help="Interleaved coders of an apack block, 1..16. Default: 8.", rich_help_panel=CODING)
 ]
 TableFile = Annotated[
     Optional[Path],
-    typer.Option("--table", metavar="FILE", help="APack tables made by `profile`, instead of one made from each tensor.", rich_help_panel=CODING),
+    typer.Option(
+        "--table", metavar="FILE", help="APack tables made by `profile`, instead of one made from each tensor.", rich_help_panel=CODING
+    ),
 ]
 TableMethod = Annotated[
     str, typer.Option("--table-method", metavar="optimal|paper", help="How APack tables are made.", rich_help_panel=CODING)
 ]
 Codecs = Annotated[
     Optional[list[str]],
-    typer.Option("--codec", metavar="NAME", help="raw, zvc, ebpc, apack; may repeat. Default: all that the device has.", rich_help_panel=CODING),
+    typer.Option(
+        "--codec", metavar="NAME", help="raw, zvc, ebpc, apack; may repeat. Default: all that the device has.", rich_help_panel=CODING
+    ),
 ]
 
 DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help=f"{devices_help()}.", rich_help_panel=DEVICE)]
@@ -67,11 +81,17 @@ Latency = Annotated[
     Optional[int], typer.Option("--latency", metavar="CYCLES", help="Latency of the simulated memory.", rich_help_panel=DEVICE)
 ]
 Stalls = Annotated[
-    Optional[str], typer.Option("--stalls", metavar="none|light|heavy|long", help="Random pauses of the simulated buses.", rich_help_panel=DEVICE)
+    Optional[str],
+    typer.Option("--stalls", metavar="none|light|heavy|long", help="Random pauses of the simulated buses.", rich_help_panel=DEVICE),
 ]
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output.", rich_help_panel=OUTPUT)]
 Json = Annotated[
     Optional[str],
-    typer.Option("--json", metavar="FILE", help="Write the rows as JSON, too; - is standard output, and nothing else goes there.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the rows as JSON, too; - is standard output, and nothing else goes there.",
+        rich_help_panel=OUTPUT,
+    ),
 ]

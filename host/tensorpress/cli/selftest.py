@@ -185,5 +185,3 @@ def outcome(name: str, done: list[Transfer], engine: Engine) -> Check:
         engine.lost_interrupts = 0
     cycles = sum(one.cycles or 0 for one in done) or None
     return Check(name, len(done), cycles, tuple(faults), tuple(done))
-
-

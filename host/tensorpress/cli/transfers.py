@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from tensorpress.cli.choices import coded_size
-from tensorpress.cli.console import Report, decimal, integer, make_table, percent, progress, shorten
+from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
 from tensorpress.codecs import Coded, Coding, encode
 from tensorpress.engine import Direction, Endpoint, Engine, Result
 from tensorpress.errors import MismatchError
@@ -66,9 +66,7 @@ class Transfer:
 
     def row(self, counters: bool = False) -> dict[str, Any]:
         """The JSON row."""
-        row = json_row(
-            self.tensor, self.codec, self.direction, self.device, self.coded_bytes, cycles=self.cycles, ok=self.mismatch is None
-        )
+        row = json_row(self.tensor, self.codec, self.direction, self.device, self.coded_bytes, cycles=self.cycles, ok=self.mismatch is None)
         if counters:
             row["counters"] = dict(self.result.counters)
         return row
@@ -191,6 +189,13 @@ def transfer_all(
 # ------------------------------------------------------------------------------------------------------------------------ tables
 
 
+def device_line(engine: Engine) -> str:
+    """What the device is, in one line."""
+    can = engine.capabilities
+    coders = f" ({counted(can.apack_coders, 'coder')})" if "apack" in can.codecs else ""
+    return f"Device {engine.device.name}: {counted(can.lanes, 'lane')}, codecs {' '.join(can.codecs)}{coders}, blocks of up to {can.block_bytes} bytes"
+
+
 def pairs(transfers: Sequence[Transfer]) -> list[dict[str, Transfer]]:
     """Transfers of one tensor and codec together, by direction."""
     found: dict[tuple[str, str, str], dict[str, Transfer]] = {}
@@ -199,32 +204,46 @@ def pairs(transfers: Sequence[Transfer]) -> list[dict[str, Transfer]]:
     return list(found.values())
 
 
-def tensor_table(transfers: Sequence[Transfer]) -> Table:
+def tensor_table(report: Report, transfers: Sequence[Transfer]) -> Table:
     """One line for each tensor and codec."""
     directions = [direction for direction in DIRECTIONS if any(one.direction == direction for one in transfers)]
     timed = any(one.cycles is not None for one in transfers)
-    columns: list[Any] = [("tensor", "name"), "codec", ("values", "r"), ("ratio", "r"), ("raw bl.", "r")]
-    for direction in directions:
-        short = "comp." if direction == "compress" else "dec."
-        columns += [(f"{short} cycles", "r"), ("v/cyc", "r"), ("busy%", "r")] if timed else [(f"{direction}ed", "r")]
-    table = make_table(*columns, "" if timed else "same")
+    grouped = pairs(transfers)
+    columns: list[Any] = [("\ntensor", "name"), "\ncodec", ("\nvalues", "r"), ("\nratio", "r")]
+    if timed:
+        for direction in directions:
+            columns += [(f"{direction}\ncycles", "r"), ("\nv/cyc", "r"), ("\nin/out%", "r")]
+    else:
+        columns += [("raw\nbytes", "r"), ("coded\nbytes", "r"), ("blocks", "r"), ("stored\nraw", "r"), *directions]
+    wrong = any(one.mismatch is not None for one in transfers)
+    table = make_table(*columns, *([""] if timed and wrong else []))
     before = None
-    for by_direction in pairs(transfers):
+    for by_direction in grouped:
         one = next(iter(by_direction.values()))
-        if before is not None and before != one.tensor.name and len({pair.codec for pair in transfers}) > 1:
-            table.add_section()
-        name = shorten(one.tensor.name) if before != one.tensor.name else ""
-        cells = [name, one.codec, integer(one.values) if name else "", decimal(one.tensor.raw_bytes / one.coded_bytes)]
-        cells.append(integer(one.raw_blocks) if one.raw_blocks else "")
+        key = (one.tensor.source, one.tensor.name)
+        first = key != before
+        before = key
+        cells = [report.name(one.tensor.name, 79) if first else "", one.codec, integer(one.values) if first else ""]
+        cells.append(decimal(one.tensor.raw_bytes / one.coded_bytes))
+        if not timed:
+            cells += [
+                integer(one.tensor.raw_bytes) if first else "",
+                integer(one.coded_bytes),
+                integer(one.blocks),
+                integer(one.raw_blocks),
+            ]
         for direction in directions:
             single = by_direction.get(direction)
-            if timed:
-                cells += [integer(single.cycles), decimal(single.result.values_per_cycle), percent(single.share("BUSY"))] if single else [""] * 3
+            if not timed:
+                cells.append(verdict([single]) if single else "")
+            elif single:
+                waits = f"{percent(single.share('STARVED'))}/{percent(single.share('BLOCKED'))}"
+                cells += [integer(single.cycles), decimal(single.result.values_per_cycle), waits]
             else:
-                cells.append(integer(single.values) if single else "")
-        cells.append("" if timed and all(t.mismatch is None for t in by_direction.values()) else verdict(by_direction.values()))
+                cells += ["", "", ""]
+        if timed and wrong:
+            cells.append(verdict(by_direction.values()))
         table.add_row(*cells)
-        before = one.tensor.name
     return table
 
 
@@ -243,10 +262,6 @@ class Total:
 
     def sum(self, counter: str) -> int:
         return sum(one.result.counters[counter] for one in self.transfers)
-
-    @property
-    def tensors(self) -> int:
-        return len(self.transfers)
 
     @property
     def values(self) -> int:
@@ -288,13 +303,13 @@ def totals(transfers: Sequence[Transfer]) -> list[Total]:
 def total_table(transfers: Sequence[Transfer]) -> Table:
     """One line for each codec and direction: ratio, rate, and where the lanes' time went."""
     timed = any(one.cycles is not None for one in transfers)
-    columns: list[Any] = ["codec", "direction", ("tensors", "r"), ("raw bytes", "r"), ("coded bytes", "r"), ("ratio", "r")]
+    columns: list[Any] = ["codec", "direction", ("raw bytes", "r"), ("coded bytes", "r"), ("ratio", "r")]
     if timed:
         columns += [("cycles", "r"), ("v/cyc", "r"), ("busy%", "r"), ("in%", "r"), ("out%", "r"), ("idle%", "r")]
     table = make_table(*columns, title="Total")
     before = None
     for total in totals(transfers):
-        cells = [total.codec if total.codec != before else "", total.direction, integer(total.tensors)]
+        cells = [total.codec if total.codec != before else "", total.direction]
         cells += [integer(total.raw_bytes), integer(total.coded_bytes), decimal(total.ratio)]
         if timed:
             cells += [integer(total.cycles), decimal(total.values_per_cycle)]
@@ -305,14 +320,14 @@ def total_table(transfers: Sequence[Transfer]) -> Table:
 
 
 LEGEND = (
-    "ratio: raw bytes / (index + payload + table). raw bl.: blocks stored raw. v/cyc: values per clock cycle.\n"
-    "Lane time: busy; in: waiting for input; out: waiting for its turn to write; idle: no block."
+    "ratio: raw bytes / (index + payload + table). v/cyc: values in a clock cycle.\n"
+    "Share of the lanes' time: busy: coding; in: waiting for input; out: waiting for the turn to write; idle: without a block."
 )
 
 
 def show(report: Report, transfers: Sequence[Transfer]) -> None:
     """The tables of `run`."""
-    report.table(tensor_table(transfers))
+    report.table(tensor_table(report, transfers))
     report.table(total_table(transfers))
     if any(one.cycles is not None for one in transfers):
         report.line(LEGEND, style="dim")
