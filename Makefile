@@ -1,0 +1,113 @@
+# tensorpress: `make help` lists what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+# further arguments for pytest, e.g. PYTEST_ARGS="-k fifo -x"
+PYTEST_ARGS ?=
+# for `make demo`: a file of tensors (.npy .npz .safetensors .tpz); empty: the tensors that come with the package
+TENSORS ?=
+
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help
+help:  ## show this list
+	@echo "targets:"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The environment. A stamp for each set of packages; pip runs again when pyproject.toml has changed.
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: $$($(PYTHON) --version) is too old, tensorpress needs 3.10; choose another one with make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "== making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@touch $(VENV)/FUSESOC_IGNORE
+
+$(VENV)/stamp-demo: pyproject.toml | $(VENV)/bin/python tools
+	@echo "== installing packages for the simulated device into $(VENV) (a minute or two at first)"
+	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[sim,fast]'
+	@touch $@
+
+$(VENV)/stamp-dev: pyproject.toml | $(VENV)/bin/python tools
+	@echo "== installing packages for tests and lint into $(VENV) (a few minutes at first)"
+	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	@touch $(VENV)/stamp-demo $@
+
+.PHONY: tools
+tools:
+	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "error: $$tool not found; the simulators need it (Debian: apt-get install $$tool)" >&2; exit 1; }; done
+
+.PHONY: venv
+venv: $(VENV)/stamp-dev  ## make .venv with everything for tests and lint
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Using it
+
+.PHONY: demo
+demo: $(VENV)/stamp-demo  ## real tensors through the RTL on this PC, each byte checked (TENSORS=file)
+	@$(PY) -m tensorpress demo $(if $(TENSORS),--tensors '$(TENSORS)')
+
+.PHONY: bench
+bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
+	@$(PY) -m tensorpress bench
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Checking it, fast to slow
+
+.PHONY: test
+test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (about 20 minutes)
+	@echo "== tests: host, formal, RTL, system, synthesis"
+	@$(PYTEST) $(PYTEST_ARGS) tests
+
+.PHONY: test-full
+test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
+	@echo "== all tests: host, formal, RTL, system, synthesis"
+	@$(PYTEST) --slow $(PYTEST_ARGS) tests
+
+.PHONY: lint
+lint: $(VENV)/stamp-dev  ## ruff, mypy, three Verilog parsers, FuseSoC cores, generated files
+	@$(PY) scripts/lint.py
+
+.PHONY: format
+format: $(VENV)/stamp-dev  ## format the Python files
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+.PHONY: formal
+formal: $(VENV)/stamp-dev  ## prove the properties under tests/formal
+	@$(PY) scripts/formal.py
+
+.PHONY: synth
+synth: $(VENV)/stamp-dev  ## LUT, FF, BRAM, DSP and estimated clock of each build (ONLY=name), compared with the committed ones
+	@$(PY) scripts/synth_report.py $(if $(ONLY),--only $(ONLY))
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Generated and committed files
+
+.PHONY: registers
+registers: $(VENV)/stamp-dev  ## make the files that come from rtl/csr/registers.toml
+	@$(PY) scripts/generate_registers.py
+
+.PHONY: vectors
+vectors: $(VENV)/stamp-dev  ## make tests/vectors
+	@$(PY) scripts/make_vectors.py
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean:  ## remove everything that was built
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+.PHONY: distclean
+distclean: clean  ## clean, and remove .venv
+	@rm -rf $(VENV) host/*.egg-info
