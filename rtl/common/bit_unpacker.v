@@ -110,7 +110,6 @@ module bit_unpacker #(
   wire [PW-1:0] pointer_next;
   wire carry;  // the pointer passes first_q
 
-  genvar k;
   generate
     if (STEPS == 0) begin : g_no_pointer
       wire unused_pair = |{pair[UNIT-1:0], pointer_q};
@@ -122,26 +121,34 @@ module bit_unpacker #(
       wire unused_sum = sum[SW-1];
       assign pointer_next = sum[PW-1:0];
       assign carry = sum[STEPS];
-      wire [(STEPS+1)*2*UNIT-1:0] at;
-      assign at[2*UNIT-1:0] = pair;
-      for (k = 0; k < STEPS; k = k + 1) begin : g_step
-        wire [2*UNIT-1:0] from = at[k*2*UNIT+:2*UNIT];
-        assign at[(k+1)*2*UNIT+:2*UNIT] = pointer_q[k] ? from << (G << k) : from;
-      end
-      wire unused_at = |at[STEPS*2*UNIT+:2*UNIT-MAX_BITS];
-      assign behind = at[(STEPS+1)*2*UNIT-1-:MAX_BITS];
+      function [2*UNIT-1:0] from_pointer;
+        input [2*UNIT-1:0] bits;
+        input [STEPS-1:0] by;
+        integer i;
+        begin
+          from_pointer = bits;
+          for (i = 0; i < STEPS; i = i + 1) if (by[i]) from_pointer = from_pointer << (G << i);
+        end
+      endfunction
+
+      wire [2*UNIT-1:0] at = from_pointer(pair, pointer_q[STEPS-1:0]);
+      wire unused_at = |at[2*UNIT-MAX_BITS-1:0];
+      assign behind = at[2*UNIT-1-:MAX_BITS];
     end
   endgenerate
 
-  wire [(CW+1)*2*MAX_BITS-1:0] shift;
-  assign shift[2*MAX_BITS-1:0] = {window_q, behind};
-  generate
-    for (k = 0; k < CW; k = k + 1) begin : g_shift
-      wire [2*MAX_BITS-1:0] from = shift[k*2*MAX_BITS+:2*MAX_BITS];
-      assign shift[(k+1)*2*MAX_BITS+:2*MAX_BITS] = consume[k] ? from << (G << k) : from;
+  function [2*MAX_BITS-1:0] shift;
+    input [2*MAX_BITS-1:0] bits;
+    input [CW-1:0] by;
+    integer i;
+    begin
+      shift = bits;
+      for (i = 0; i < CW; i = i + 1) if (by[i]) shift = shift << (G << i);
     end
-  endgenerate
-  wire unused_shift = |shift[CW*2*MAX_BITS+:MAX_BITS];
+  endfunction
+
+  wire [2*MAX_BITS-1:0] shifted = shift({window_q, behind}, consume);
+  wire unused_shift = |shifted[MAX_BITS-1:0];
 
   wire first_take = !first_valid_q || (step && carry);
   assign unit_take = first_take;
@@ -153,7 +160,7 @@ module bit_unpacker #(
     end
     if (step) begin
       pointer_q <= pointer_next;
-      window_q  <= loaded_q ? shift[(CW+1)*2*MAX_BITS-1-:MAX_BITS] : behind;
+      window_q  <= loaded_q ? shifted[2*MAX_BITS-1-:MAX_BITS] : behind;
     end
     if (load) begin
       loaded_q  <= 1'b1;
