@@ -511,11 +511,11 @@ int tp_read(Device *d, uint32_t address, uint32_t *data, uint64_t limit) {
 int tp_run(Device *d, uint64_t cycles, int until_interrupt) {
     for (uint64_t i = 0; i < cycles; ++i) {
         if (!d->violation.empty()) return kViolation;
-        if (until_interrupt && d->top->interrupt) return kDone;
+        if (until_interrupt && d->top->irq) return kDone;
         d->tick();
     }
     if (!d->violation.empty()) return kViolation;
-    return until_interrupt && d->top->interrupt ? kDone : kCycles;
+    return until_interrupt && d->top->irq ? kDone : kCycles;
 }
 
 void tp_stream_send(Device *d, const uint8_t *bytes, uint64_t count, int last) {
@@ -561,7 +561,7 @@ int64_t tp_statistic(Device *d, const char *name) {
     const std::string key(name);
     uint64_t value;
     if (key == "cycle") value = d->cycle;
-    else if (key == "interrupt") value = d->top->interrupt;
+    else if (key == "interrupt") value = d->top->irq;
     else if (key == "read_bursts") value = d->read_bursts;
     else if (key == "read_beats") value = d->read_beats;
     else if (key == "write_bursts") value = d->write_bursts;

@@ -90,7 +90,7 @@ module tensorpress_engine #(
     output wire        m_axis_raw_tvalid,
     input  wire        m_axis_raw_tready,
     output wire        m_axis_raw_tlast,
-    output wire        interrupt
+    output wire        irq
 );
 
     localparam ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3;
@@ -207,7 +207,7 @@ module tensorpress_engine #(
         .count_stream_wait(count_stream_wait),
         .peak_reads(peak_reads),
         .peak_writes(peak_writes),
-        .interrupt(interrupt)
+        .interrupt(irq)
     );
 
     codec_tables #(
