@@ -133,17 +133,11 @@ def load(text: str) -> Map:
             key=lambda r: r.offset,
         )
     )
-    windows = tuple(
-        sorted(
-            (_window(entry) for entry in raw.get("window", [])), key=lambda w: w.offset
-        )
-    )
-    errors = tuple(
-        sorted((_error(entry) for entry in raw.get("error", [])), key=lambda e: e.code)
-    )
+    windows = tuple(sorted((_window(entry) for entry in raw.get("window", [])), key=lambda w: w.offset))
+    errors = tuple(sorted((_error(entry) for entry in raw.get("error", [])), key=lambda e: e.code))
     _only(raw, {"map", "register", "window", "error"}, "the file")
-    numbers = [_integer(head, key, "map") for key in ("address_width", "id", "version")]
-    result = Map(str(head.get("name")), *numbers, registers, windows, errors)
+    width, identity, version = (_integer(head, key, "map") for key in ("address_width", "id", "version"))
+    result = Map(str(head.get("name")), width, identity, version, registers, windows, errors)
     _check_addresses(result)
     _check_unique(
         [register.name for register in registers] + [window.name for window in windows],
@@ -165,11 +159,7 @@ def _only(entry: Mapping[str, Any], keys: set[str], where: str) -> None:
 
 def _name(entry: Mapping[str, Any], where: str) -> str:
     name = entry.get("name")
-    if (
-        not isinstance(name, str)
-        or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name)
-        or keyword.iskeyword(name)
-    ):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) or keyword.iskeyword(name):
         raise MapError(f"{where}: bad name {name!r}, expected capitals, digits and _")
     return name
 
@@ -263,26 +253,20 @@ def _check_unique(items: Sequence[Any], what: str) -> None:
 
 def _check_addresses(result: Map) -> None:
     spans = [(register.name, register.offset, WORD) for register in result.registers]
-    spans += [
-        (window.name, window.offset, window.words * WORD) for window in result.windows
-    ]
+    spans += [(window.name, window.offset, window.words * WORD) for window in result.windows]
     spans.sort(key=lambda span: span[1])
     for name, offset, size in spans:
         if offset % WORD:
             raise MapError(f"{name}: offset {offset:#x} is not a multiple of {WORD}")
         if offset < 0 or size <= 0 or offset + size > 1 << result.address_width:
-            raise MapError(
-                f"{name}: {size} bytes at {offset:#x} do not fit {result.address_width} address bits"
-            )
+            raise MapError(f"{name}: {size} bytes at {offset:#x} do not fit {result.address_width} address bits")
     for (low, low_offset, low_size), (high, high_offset, _) in pairwise(spans):
         if low_offset + low_size > high_offset:
             raise MapError(f"{low} and {high} overlap at {high_offset:#x}")
     for window in result.windows:
         size = window.words * WORD
         if size & (size - 1) or window.offset % size:
-            raise MapError(
-                f"{window.name}: a window has a power of two of words and is aligned to its size"
-            )
+            raise MapError(f"{window.name}: a window has a power of two of words and is aligned to its size")
 
 
 def verilog(result: Map) -> str:
@@ -292,7 +276,7 @@ def verilog(result: Map) -> str:
         "// SPDX-License-Identifier: Apache-2.0",
         "//",
         f"// {NOTE}",
-        "// REG_x: byte address; REG_x_f_BITS: part select; REG_x_f_SHIFT, REG_x_f_WIDTH: lowest bit and number of bits; ERROR_x: error code.",
+        "// REG_x: byte address; REG_x_f_BITS: part select; REG_x_f_SHIFT, REG_x_f_WIDTH: lowest bit, number of bits; ERROR_x: error code.",
         "",
         "`ifndef TENSORPRESS_REGISTERS_VH",
         "`define TENSORPRESS_REGISTERS_VH",
@@ -317,9 +301,7 @@ def verilog(result: Map) -> str:
             f"`define REG_{window.name}_WORDS {window.words}",
         ]
         size_bits = (window.words * WORD).bit_length() - 1
-        lines.append(
-            f"`define REG_IS_{window.name}(address) ((address) >> {size_bits} == {width}'h{window.offset:03X} >> {size_bits})"
-        )
+        lines.append(f"`define REG_IS_{window.name}(address) ((address) >> {size_bits} == {width}'h{window.offset:03X} >> {size_bits})")
     lines += [
         "",
         "// The word address (bits 1:0 = 0) is that of a register or in a window",
@@ -434,16 +416,9 @@ def python(result: Map) -> str:
             f"        {_quoted(register.access)},",
         ]
         lines.append(f"        {_quoted(register.description)},")
-        lines += [
-            f"        Field({_quoted(f.name)}, {f.shift}, {f.width}, {_quoted(f.description)}),"
-            for f in register.fields
-        ]
+        lines += [f"        Field({_quoted(f.name)}, {f.shift}, {f.width}, {_quoted(f.description)})," for f in register.fields]
         lines.append("    ),")
-    counters = [
-        register.name
-        for register in result.registers
-        if register.name.startswith(("COUNT_", "PEAK_"))
-    ]
+    counters = [register.name for register in result.registers if register.name.startswith(("COUNT_", "PEAK_"))]
     lines += [
         ")",
         "REG: dict[str, Register] = {register.name: register for register in _REGISTERS}",
@@ -460,10 +435,7 @@ def python(result: Map) -> str:
         "}",
         "",
         "ERRORS: dict[int, tuple[str, str]] = {",
-        *[
-            f"    {error.code}: ({_quoted(error.name)}, {_quoted(error.description)}),"
-            for error in result.errors
-        ],
+        *[f"    {error.code}: ({_quoted(error.name)}, {_quoted(error.description)})," for error in result.errors],
         "}",
     ]
     return "\n".join([*lines, ""])
@@ -480,24 +452,19 @@ def markdown(result: Map) -> str:
         "",
         f"<!-- {NOTE} -->",
         "",
-        f"AXI4-Lite, {BITS} bits wide, {result.address_width} address bits; offsets are in bytes. ID = 0x{result.id:08X}, VERSION = 0x{result.version:08X}.",
-        "Reads have no side effects. Bits that are not listed read 0 and ignore writes. An address that is not listed answers SLVERR; everything else OKAY.",
+        f"AXI4-Lite, {BITS} bits wide, {result.address_width} address bits; offsets are in bytes.",
+        f"ID = 0x{result.id:08X}, VERSION = 0x{result.version:08X}.",
+        "Reads have no side effects. Bits that are not listed read 0 and ignore writes.",
+        "An address that is not listed answers SLVERR; everything else OKAY.",
         "",
-        "Access: "
-        + "; ".join(f"`{name}` {meaning}" for name, meaning in ACCESS.items())
-        + ".",
+        "Access: " + "; ".join(f"`{name}` {meaning}" for name, meaning in ACCESS.items()) + ".",
         "",
         "| offset | name | access | description |",
         "|---|---|---|---|",
     ]
-    lines += [
-        f"| 0x{r.offset:03X} | {r.name} | {r.access} | {_cell(r.description)} |"
-        for r in result.registers
-    ]
+    lines += [f"| 0x{r.offset:03X} | {r.name} | {r.access} | {_cell(r.description)} |" for r in result.registers]
     for w in result.windows:
-        lines.append(
-            f"| 0x{w.offset:03X}..0x{w.offset + w.words * WORD - 1:03X} | {w.name} | {w.access} | {_cell(w.description)} |"
-        )
+        lines.append(f"| 0x{w.offset:03X}..0x{w.offset + w.words * WORD - 1:03X} | {w.name} | {w.access} | {_cell(w.description)} |")
     lines += ["", "## Fields"]
     for register in result.registers:
         if register.fields:
@@ -518,10 +485,7 @@ def markdown(result: Map) -> str:
         "| code | name | description |",
         "|---|---|---|",
     ]
-    lines += [
-        f"| {error.code} | {error.name} | {_cell(error.description)} |"
-        for error in result.errors
-    ]
+    lines += [f"| {error.code} | {error.name} | {_cell(error.description)} |" for error in result.errors]
     return "\n".join([*lines, ""])
 
 
@@ -536,12 +500,8 @@ def generate(result: Map, root: Path = ROOT) -> dict[Path, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated files; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description="Make the Verilog header, the Python module and REGISTERS.md from rtl/csr/registers.toml."
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if a file differs"
-    )
+    parser = argparse.ArgumentParser(description="Make the Verilog header, the Python module and REGISTERS.md from rtl/csr/registers.toml.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
     options = parser.parse_args(arguments)
     try:
         files = generate(load(SOURCE.read_text()))
@@ -556,9 +516,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stale += 1
         if options.check:
             name = str(path.relative_to(ROOT))
-            difference = difflib.unified_diff(
-                old.splitlines(), text.splitlines(), name, "generated", lineterm="", n=1
-            )
+            difference = difflib.unified_diff(old.splitlines(), text.splitlines(), name, "generated", lineterm="", n=1)
             print("\n".join(difference), file=sys.stderr)
         else:
             path.write_text(text)

@@ -334,7 +334,7 @@ module csr #(
             `REG_ERROR_BLOCK:          rdata_d = error_block_q;
             `REG_IRQ_ENABLE:           rdata_d[`REG_IRQ_ENABLE_DONE_SHIFT] = irq_enable_q;
             `REG_IRQ_STATUS:           rdata_d[`REG_IRQ_STATUS_DONE_SHIFT] = irq_done_q;
-            `REG_JOB_CONFIG:           rdata_d = {16'd0, config_q[15:0]};
+            `REG_JOB_CONFIG:           rdata_d = {16'd0, config_q[15:8], 1'b0, config_q[6:0]};
             `REG_JOB_VALUES:           rdata_d = values_q;
             `REG_JOB_BLOCK_VALUES:     rdata_d = {16'd0, block_values_q[15:0]};
             `REG_JOB_RAW_ADDRESS:      rdata_d = raw_address_q;
@@ -380,7 +380,7 @@ module csr #(
         end
     end
 
-    wire unused_bits = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0], config_q[31:16], block_values_q[31:16]};
+    wire unused_bits = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_awaddr[1:0], s_axi_araddr[1:0], config_q[31:16], config_q[7], block_values_q[31:16]};
 
 endmodule
 

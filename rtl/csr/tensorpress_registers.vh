@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Made by scripts/generate_registers.py from rtl/csr/registers.toml: do not edit.
-// REG_x: byte address; REG_x_f_BITS: part select; REG_x_f_SHIFT, REG_x_f_WIDTH: lowest bit and number of bits; ERROR_x: error code.
+// REG_x: byte address; REG_x_f_BITS: part select; REG_x_f_SHIFT, REG_x_f_WIDTH: lowest bit, number of bits; ERROR_x: error code.
 
 `ifndef TENSORPRESS_REGISTERS_VH
 `define TENSORPRESS_REGISTERS_VH
