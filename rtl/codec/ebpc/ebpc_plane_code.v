@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ebpc_plane_code: the code of one bit plane of EBPC, without the codes of zero planes (FORMAT.md section 4, table of stream B).
+//
+// Does: from DBX and "DBP is zero" finds the first rule that fits and gives the code, left-aligned, zeros after its end, and its kind
+//   of length. The plane is cut into parts of four bits; each part and then the whole is none, one one, or two adjacent ones.
+// Latency: none, combinational; about 4 LUT levels at W = 8.
+// Assumes: nothing. Does not: code zero planes; `code` is then without meaning.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module ebpc_plane_code #(
+    parameter W = 8  // bits of a value, values of a group: 8 or 16
+) (
+    input  wire [W-2:0] dbx,       // leftmost bit = first difference
+    input  wire         dbp_zero,
+    output wire [W-1:0] code,      // left-aligned, zero after its last bit
+    output wire         is_raw,    // code has W bits
+    output wire         is_place   // code has 5 + log2(W) bits; neither: 5 bits
+);
+
+    localparam PLACE_WIDTH = $clog2(W);
+    localparam PARTS       = W / 4;
+
+    // Bit k of `ones` is the k-th difference; a zero fills the last part.
+    wire [W-1:0] ones;
+    genvar k;
+    generate
+        for (k = 0; k < W - 1; k = k + 1) begin : g_order
+            assign ones[k] = dbx[W-2-k];
+        end
+    endgenerate
+    assign ones[W-1] = 1'b0;
+
+    // What the differences before part p, then with part p, hold
+    wire [PARTS:0] none, single, pair, single_last;
+    assign none[0]        = 1'b1;
+    assign single[0]      = 1'b0;
+    assign pair[0]        = 1'b0;
+    assign single_last[0] = 1'b0;  // a single one, and it is in the last place
+
+    generate
+        for (k = 0; k < PARTS; k = k + 1) begin : g_part
+            wire [3:0] part       = ones[4*k+:4];
+            wire       part_none  = part == 4'b0000;
+            wire       part_one   = part == 4'b0001 || part == 4'b0010 || part == 4'b0100 || part == 4'b1000;
+            wire       part_pair  = part == 4'b0011 || part == 4'b0110 || part == 4'b1100;
+            assign none[k+1]        = none[k] && part_none;
+            assign single[k+1]      = (none[k] && part_one) || (single[k] && part_none);
+            assign pair[k+1]        = (none[k] && part_pair) || (pair[k] && part_none) || (single_last[k] && part == 4'b0001);
+            assign single_last[k+1] = none[k] && part == 4'b1000;
+        end
+    endgenerate
+
+    // Place of the first one
+    reg [PLACE_WIDTH-1:0] place;
+    integer i;
+    always @* begin
+        place = {PLACE_WIDTH{1'b0}};
+        for (i = W - 2; i >= 0; i = i - 1) begin
+            if (ones[i]) place = i[PLACE_WIDTH-1:0];
+        end
+    end
+
+    wire all_ones = &dbx;
+    wire special  = all_ones || dbp_zero;  // 00000 or 00001
+    assign is_place = !special && (single[PARTS] || pair[PARTS]);
+    assign is_raw   = !special && !is_place;
+
+    wire [W-1:0] raw_code = {1'b1, dbx};
+    wire [4:0]   head     = {3'b000, is_place, is_place ? single[PARTS] : !all_ones};
+
+    generate
+        if (W > 5 + PLACE_WIDTH) begin : g_wide
+            assign code = is_raw ? raw_code : {head, place & {PLACE_WIDTH{is_place}}, {(W - 5 - PLACE_WIDTH) {1'b0}}};
+        end else begin : g_exact
+            assign code = is_raw ? raw_code : {head, place & {PLACE_WIDTH{is_place}}};
+        end
+    endgenerate
+
+    wire unused_last = &{1'b0, single_last[PARTS], none[PARTS]};
+
+endmodule
+
+`resetall
