@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// apack_offset_adder: rows to values to raw words: value = vmin[row] + offset, the offset from stream B (FORMAT.md section 3.1).
+//
+// Latency: 3 cycles from a row to its value in the word, 1 more to the word's m_valid. Throughput: one value a cycle while a raw
+// word is taken within 64/W cycles. m_valid and s_ready are registers, or one LUT behind one.
+// Assumes: the window of a bit_unpacker on stream B with MAX_BITS = W. Does not: end by itself; s_last marks the last row.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module apack_offset_adder #(
+    parameter W = 8  // bits of a value: 4, 8 or 16
+) (
+    input  wire                   clk,
+    input  wire                   rst,          // drops what is held; the table stays
+    input  wire                   load_valid,
+    input  wire [            3:0] load_row,
+    input  wire [          W-1:0] load_vmin,
+    input  wire                   s_valid,
+    output wire                   s_ready,
+    input  wire [            3:0] s_row,
+    input  wire                   s_last,       // the block's last row
+    input  wire                   b_valid,      // window of stream B
+    output wire                   b_ready,
+    input  wire [          W-1:0] b_bits,
+    input  wire [$clog2(W+1)-1:0] b_available,
+    output wire [$clog2(W+1)-1:0] b_consume,
+    output wire                   missing,      // pulse: an offset needed bits that B does not hold
+    output wire                   m_valid,
+    input  wire                   m_ready,
+    output wire [           63:0] m_data,
+    output wire                   m_last        // with m_valid: the block's last word
+);
+
+  localparam CW = $clog2(W + 1);
+  localparam PLACES = 64 / W;
+  localparam PW = $clog2(PLACES);
+  localparam [PW-1:0] PLACE_ONE = 1;
+  localparam [PW-1:0] PLACE_LAST = {PW{1'b1}};
+  localparam [CW-1:0] WIDTH = W;
+
+  wire [W-1:0] vmin;
+  wire [CW-1:0] offset_bits;
+  apack_rows #(
+      .W(W)
+  ) u_rows (
+      .clk(clk),
+      .load_valid(load_valid),
+      .load_row(load_row),
+      .load_vmin(load_vmin),
+      .row(s_row),
+      .vmin(vmin),
+      .offset_bits(offset_bits)
+  );
+
+  // Stage 1: the row's first value, the offset's length and by how much the window must go right.
+  reg row_valid_q, row_last_q;
+  reg [W-1:0] row_vmin_q;
+  reg [CW-1:0] row_bits_q, row_right_q;
+
+  // Stage 2: the value.
+  reg value_valid_q, value_last_q;
+  reg [W-1:0] value_q;
+
+  // Stage 3: the word, and a copy that waits for the receiver.
+  reg word_full_q, word_last_q, m_valid_q, m_last_q;
+  reg [63:0] m_data_q;
+  reg [PW-1:0] place_q;
+  wire [63:0] word;
+
+  wire go = !(word_full_q && m_valid_q);  // the word under way can take a value
+  wire take = row_valid_q && b_valid && go;
+
+  assign s_ready   = !row_valid_q || take;
+  assign b_ready   = row_valid_q && go;
+  assign b_consume = row_bits_q;
+  assign missing   = take && row_bits_q > b_available;
+
+  always @(posedge clk) begin
+    if (s_ready) begin
+      row_valid_q <= s_valid;
+      row_last_q <= s_last;
+      row_vmin_q <= vmin;
+      row_bits_q <= offset_bits;
+      row_right_q <= WIDTH - offset_bits;
+    end
+    if (go) begin
+      value_valid_q <= take;
+      value_last_q <= row_last_q;
+      value_q <= row_vmin_q + (b_bits >> row_right_q);
+    end
+    if (go) word_full_q <= value_valid_q && (value_last_q || place_q == PLACE_LAST);
+    if (go && value_valid_q) begin
+      place_q <= value_last_q ? {PW{1'b0}} : place_q + PLACE_ONE;
+      word_last_q <= value_last_q;
+    end
+    if (!m_valid_q) begin
+      m_valid_q <= word_full_q;
+      m_last_q  <= word_last_q;
+      m_data_q  <= word;
+    end else if (m_ready) m_valid_q <= 1'b0;
+    if (rst) begin
+      row_valid_q <= 1'b0;
+      value_valid_q <= 1'b0;
+      word_full_q <= 1'b0;
+      place_q <= {PW{1'b0}};
+      m_valid_q <= 1'b0;
+    end
+  end
+
+  // The first value of a word clears the other places, so that the last word ends in zeros.
+  genvar k;
+  generate
+    for (k = 0; k < PLACES; k = k + 1) begin : g_place
+      localparam [PW-1:0] HERE = k;
+      reg [W-1:0] place_value_q;
+      always @(posedge clk) begin
+        if (go && value_valid_q) begin
+          if (place_q == HERE) place_value_q <= value_q;
+          else if (place_q == {PW{1'b0}}) place_value_q <= {W{1'b0}};
+        end
+      end
+      assign word[k*W+:W] = place_value_q;
+    end
+  endgenerate
+
+  assign m_valid = m_valid_q;
+  assign m_data  = m_data_q;
+  assign m_last  = m_last_q;
+
+endmodule
+
+`resetall

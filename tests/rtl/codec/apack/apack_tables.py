@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables for the APack tests, and the words that carry them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from tensorpress.tables import Table, optimal_table
+
+
+def bus_words(table: Table) -> list[tuple[int, int]]:
+    """The table load bus: address = row, data = {cum[10:0], vmin[15:0]}."""
+    return [(row, table.cum[row] << 16 | table.vmin[row]) for row in range(16)]
+
+
+def make_table(kind: str, width: int) -> Table:
+    """Tables by name.
+
+    ``even``: rows of equal span and count. ``zeros``: 0 and its neighbours are likely (weights, activations).
+    ``skew``: row 0 is a single value with 1009 of 1024, all others have a count of 1. ``skew_last``: the same with the last row.
+    ``wide``: row 0 has all values but 15, offsets of W bits. ``random``: 15 random boundaries and counts.
+    """
+    span = 1 << width
+    even = tuple(span * row // 16 for row in range(16))
+    if kind == "even" or (width == 4 and kind == "wide"):
+        return Table(width, even, tuple(64 * row for row in range(17)))
+    if kind == "zeros":
+        values = np.arange(span, dtype=np.float64)
+        distance = np.minimum(values, span - values)
+        histogram = np.maximum(1e6 * np.exp(-distance / (span / 40)), 1).astype(np.int64)
+        return optimal_table(histogram, width)
+    if kind == "skew":
+        return Table(width, tuple(range(16)), (0, *range(1009, 1025)))
+    if kind == "skew_last":
+        return Table(width, even if width == 4 else tuple(range(16)), (*range(16), 1024))
+    if kind == "wide":
+        return Table(width, (0, *range(span - 15, span)), (0, *range(1009, 1025)))
+    if kind.startswith("random"):
+        rng = random.Random(f"{kind}:{width}")
+        vmin = (0, *sorted(rng.sample(range(1, span), 15)))
+        cum = (0, *sorted(rng.sample(range(1, 1024), 15)), 1024)
+        return Table(width, vmin, cum)
+    raise ValueError(f"unknown kind of table {kind!r}")
+
+
+def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:
+    """Values whose rows come as often as the table says, uniform inside a row."""
+    ends = (*table.vmin[1:], 1 << table.width)
+    rows = rng.choices(range(16), [high - low for low, high in zip(table.cum, table.cum[1:])], k=count)
+    return [rng.randrange(table.vmin[row], ends[row]) for row in rows]
+
+
+def pending_values(table: Table, coders: int, pending: int, count: int) -> list[int]:
+    """Values with which a coder's pending counter climbs to at least `pending`, found by a search on the format's own coder.
+
+    Every coder gets the same symbols: at each step the one that leaves the most pending bits (least emitted otherwise).
+    """
+    low, high, waiting = 0, 0xFFFF, 0
+    symbols: list[int] = []
+    reached = False
+    while len(symbols) * coders < count:
+        best: tuple[tuple[int, int], int, tuple[int, int, int]] | None = None
+        for row in range(16):
+            size = high - low + 1
+            lo, hi, more = low + (size * table.cum[row] >> 10), low + (size * table.cum[row + 1] >> 10) - 1, waiting
+            while True:
+                if hi < 0x8000 or lo >= 0x8000:
+                    more = 0
+                    lo, hi = (lo & 0x7FFF) << 1, (hi & 0x7FFF) << 1 | 1
+                elif lo >= 0x4000 and hi < 0xC000:
+                    more += 1
+                    lo, hi = lo - 0x4000 << 1, (hi - 0x4000) << 1 | 1
+                else:
+                    break
+            if not reached and more > pending:
+                continue
+            # most pending; then the interval that holds the middle most evenly
+            score = (more if not reached else -more, -abs((0x8000 - lo) - (hi - 0x7FFF)))
+            if best is None or score > best[0]:
+                best = (score, row, (lo, hi, more))
+        assert best is not None
+        symbols.append(best[1])
+        low, high, waiting = best[2]
+        reached = reached or waiting >= pending
+    values = [table.vmin[row] for row in symbols for _ in range(coders)]
+    return values[:count]
+
+
+def largest_pending(values: Sequence[int], table: Table, coders: int) -> int:
+    """The largest pending counter of a block, by the model's step-by-step coder (which stops above 63)."""
+    from bisect import bisect_right
+
+    from tensorpress.codecs.apack import _Encoder
+
+    machines = [_Encoder() for _ in range(coders)]
+    for position, value in enumerate(values):
+        row = bisect_right(table.vmin, value) - 1
+        machines[position % coders].code(table.cum[row], table.cum[row + 1])
+    return max(machine.largest_pending for machine in machines)

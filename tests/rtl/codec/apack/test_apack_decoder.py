@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""apack_decoder against the model: streams, back-pressure, aborts, corrupt streams, cycles, tables."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from codec.apack.apack_tables import bus_words, make_table
+from codec.box import BoxConfig, add_decoder_tests
+from harness import run_cocotb
+
+BLOCK_BYTES = int(os.environ.get("BLOCK_BYTES", "512"))
+CODERS = int(os.environ.get("CODERS", "8"))
+WIDTH = int(os.environ.get("WIDTH", "8"))
+TABLE = make_table(os.environ.get("TABLE", "zeros"), WIDTH)
+CONFIG = BoxConfig(
+    "apack",
+    width=WIDTH,
+    block_bytes=BLOCK_BYTES,
+    coders=CODERS,
+    table=TABLE,
+    table_words=bus_words(TABLE),
+    zeros=(0,),
+    cycles=lambda values: max(values, CODERS) + CODERS + 33,
+)
+TESTS = add_decoder_tests(globals(), CONFIG)
+
+
+@pytest.mark.parametrize("block_bytes", [512, 4096])
+def test_apack_decoder(simulator: str, block_bytes: int) -> None:
+    run_cocotb(
+        __file__,
+        core="tensorpress:rtl:apack",
+        toplevel="apack_decoder",
+        parameters={"BLOCK_BYTES": block_bytes},
+        extra_env={"BLOCK_BYTES": str(block_bytes)},
+        expected_tests=TESTS,
+        simulator=simulator,
+    )
