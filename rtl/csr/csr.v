@@ -3,8 +3,8 @@
 // csr: the AXI4-Lite slave with the registers of REGISTERS.md (source: registers.toml).
 //
 // Does: holds the job registers, starts and aborts jobs, latches their end, raises the interrupt, passes on table words.
-// Latency: a write takes effect 2 cycles after the later of AW and W, B comes with it; R comes 2 cycles after AR.
-// Throughput: one write in 3 cycles and one read in 3 cycles, side by side; one of each outstanding.
+// Latency: B comes 3 cycles after AW (2 after W if that is later), and the write has taken effect; R comes 3 cycles after AR.
+// Throughput: one write in 4 cycles and one read in 4 cycles, side by side; one of each outstanding.
 // Answers: OKAY; SLVERR for an address without register (reads 0, writes nothing). Address bits 1:0 are ignored; WSTRB is honoured;
 //   a TABLE word is passed on when it is written whole, else ignored. Reads have no side effects.
 // Assumes: status_done is a pulse at the end of each started job, with status_error_code and status_error_block valid in that cycle;
@@ -118,9 +118,10 @@ module csr #(
     localparam [1:0] SLVERR = 2'b10;
 
     // ---------------------------------------------------------------------------------------------------------------
-    // Write channels: AW and W are caught in any order; when both are here they take effect, and B goes out
+    // Write channels: AW and W are caught in any order, the address is decoded; then the word is written, and B goes out
     // ---------------------------------------------------------------------------------------------------------------
     reg         aw_held_q;
+    reg         decoded_q;     // the decode below belongs to the held address
     reg         w_held_q;
     reg         bvalid_q;
     reg         bad_write_q;
@@ -128,7 +129,21 @@ module csr #(
     reg  [31:0] wdata_q;
     reg  [3:0]  wstrb_q;
 
-    wire        write = aw_held_q && w_held_q && !bvalid_q;
+    reg         at_mapped_q;   // where the held address is
+    reg         at_table_q;
+    reg         at_scratch_q;
+    reg         at_control_q;
+    reg         at_irq_enable_q;
+    reg         at_irq_status_q;
+    reg         at_config_q;
+    reg         at_values_q;
+    reg         at_block_values_q;
+    reg         at_raw_address_q;
+    reg         at_index_address_q;
+    reg         at_payload_address_q;
+    reg         at_payload_words_q;
+
+    wire        write = decoded_q && w_held_q && !bvalid_q;
 
     assign s_axi_awready = !aw_held_q;
     assign s_axi_wready  = !w_held_q;
@@ -144,21 +159,39 @@ module csr #(
 
         if (!aw_held_q) aw_held_q <= s_axi_awvalid;
         else if (write) aw_held_q <= 1'b0;
+        decoded_q <= aw_held_q && !write;
         if (!w_held_q) w_held_q <= s_axi_wvalid;
         else if (write) w_held_q <= 1'b0;
 
         if (write) begin
             bvalid_q    <= 1'b1;
-            bad_write_q <= !`REG_IS_MAPPED(waddr_q);
+            bad_write_q <= !at_mapped_q;
         end else if (s_axi_bready) begin
             bvalid_q <= 1'b0;
         end
 
         if (rst) begin
             aw_held_q <= 1'b0;
+            decoded_q <= 1'b0;
             w_held_q  <= 1'b0;
             bvalid_q  <= 1'b0;
         end
+    end
+
+    always @(posedge clk) begin
+        at_mapped_q          <= `REG_IS_MAPPED(waddr_q);
+        at_table_q           <= `REG_IS_TABLE(waddr_q);
+        at_scratch_q         <= waddr_q == `REG_SCRATCH;
+        at_control_q         <= waddr_q == `REG_CONTROL;
+        at_irq_enable_q      <= waddr_q == `REG_IRQ_ENABLE;
+        at_irq_status_q      <= waddr_q == `REG_IRQ_STATUS;
+        at_config_q          <= waddr_q == `REG_JOB_CONFIG;
+        at_values_q          <= waddr_q == `REG_JOB_VALUES;
+        at_block_values_q    <= waddr_q == `REG_JOB_BLOCK_VALUES;
+        at_raw_address_q     <= waddr_q == `REG_JOB_RAW_ADDRESS;
+        at_index_address_q   <= waddr_q == `REG_JOB_INDEX_ADDRESS;
+        at_payload_address_q <= waddr_q == `REG_JOB_PAYLOAD_ADDRESS;
+        at_payload_words_q   <= waddr_q == `REG_JOB_PAYLOAD_WORDS;
     end
 
     // ---------------------------------------------------------------------------------------------------------------
@@ -178,14 +211,14 @@ module csr #(
         for (k = 0; k < 4; k = k + 1) begin : g_byte
             always @(posedge clk) begin
                 if (write && wstrb_q[k]) begin
-                    if (waddr_q == `REG_SCRATCH) scratch_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_CONFIG) config_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_VALUES) values_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_BLOCK_VALUES) block_values_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_RAW_ADDRESS) raw_address_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_INDEX_ADDRESS) index_address_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_PAYLOAD_ADDRESS) payload_address_q[8*k+:8] <= wdata_q[8*k+:8];
-                    if (waddr_q == `REG_JOB_PAYLOAD_WORDS) payload_words_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_scratch_q) scratch_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_config_q) config_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_values_q) values_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_block_values_q) block_values_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_raw_address_q) raw_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_index_address_q) index_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_payload_address_q) payload_address_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_payload_words_q) payload_words_q[8*k+:8] <= wdata_q[8*k+:8];
                 end
                 if (rst) begin
                     scratch_q[8*k+:8]         <= 8'd0;
@@ -227,11 +260,11 @@ module csr #(
     reg         interrupt_q;
 
     wire        busy        = busy_q || status_busy;
-    wire        command     = write && waddr_q == `REG_CONTROL && wstrb_q[0];
+    wire        command     = write && at_control_q && wstrb_q[0];
     wire        take_start  = command && wdata_q[`REG_CONTROL_START_SHIFT] && !busy;
     wire        take_abort  = command && wdata_q[`REG_CONTROL_ABORT_SHIFT] && busy;
-    wire        irq_write   = write && wstrb_q[0] && waddr_q == `REG_IRQ_STATUS && wdata_q[`REG_IRQ_STATUS_DONE_SHIFT];
-    wire        irq_enable  = write && wstrb_q[0] && waddr_q == `REG_IRQ_ENABLE;
+    wire        irq_write   = write && wstrb_q[0] && at_irq_status_q && wdata_q[`REG_IRQ_STATUS_DONE_SHIFT];
+    wire        irq_enable  = write && wstrb_q[0] && at_irq_enable_q;
 
     always @(posedge clk) begin
         start_q     <= take_start;
@@ -279,7 +312,7 @@ module csr #(
     reg [31:0] table_data_q;
 
     always @(posedge clk) begin
-        table_valid_q   <= write && wstrb_q == 4'b1111 && `REG_IS_TABLE(waddr_q) && !rst;
+        table_valid_q   <= write && wstrb_q == 4'b1111 && at_table_q && !rst;
         table_address_q <= waddr_q[9:2];
         table_data_q    <= wdata_q;
     end
@@ -289,16 +322,21 @@ module csr #(
     assign table_data    = table_data_q;
 
     // ---------------------------------------------------------------------------------------------------------------
-    // Read channels: the address is held, the data are looked up and held
+    // Read channels: the address is held, then looked up in two steps: the word in each group of 16, then the group
     // ---------------------------------------------------------------------------------------------------------------
-    reg         ar_held_q;
-    reg         rvalid_q;
-    reg         bad_read_q;
-    reg  [11:0] raddr_q;
-    reg  [31:0] rdata_q;
-    reg  [31:0] rdata_d;
+    localparam GROUPS = 4;  // all registers are below 16 * GROUPS words
 
-    wire        read = ar_held_q && !rvalid_q;
+    reg                  ar_held_q;
+    reg                  looked_q;    // group_q belongs to the held address
+    reg                  rvalid_q;
+    reg                  mapped_q;
+    reg                  inside_q;    // the address is in a group
+    reg                  bad_read_q;
+    reg  [11:0]          raddr_q;
+    reg  [31:0]          rdata_q;
+    reg  [32*GROUPS-1:0] group_q;
+
+    wire                 read = looked_q && !rvalid_q;
 
     assign s_axi_arready = !ar_held_q;
     assign s_axi_rvalid  = rvalid_q;
@@ -323,59 +361,71 @@ module csr #(
         status[`REG_STATUS_ERROR_CODE_BITS] = error_code_q;
     end
 
+    // Word k of the map is bank[32*k +: 32]; byte address * 8 = bit number. CONTROL reads 0.
+    reg [512*GROUPS-1:0] bank;
     always @* begin
-        rdata_d = 32'd0;
-        case (raddr_q)
-            `REG_ID:                   rdata_d = `REG_ID_VALUE;
-            `REG_VERSION:              rdata_d = `REG_VERSION_VALUE;
-            `REG_CAPABILITIES:         rdata_d = capabilities;
-            `REG_SCRATCH:              rdata_d = scratch_q;
-            `REG_STATUS:               rdata_d = status;
-            `REG_ERROR_BLOCK:          rdata_d = error_block_q;
-            `REG_IRQ_ENABLE:           rdata_d[`REG_IRQ_ENABLE_DONE_SHIFT] = irq_enable_q;
-            `REG_IRQ_STATUS:           rdata_d[`REG_IRQ_STATUS_DONE_SHIFT] = irq_done_q;
-            `REG_JOB_CONFIG:           rdata_d = {16'd0, config_q[15:8], 1'b0, config_q[6:0]};
-            `REG_JOB_VALUES:           rdata_d = values_q;
-            `REG_JOB_BLOCK_VALUES:     rdata_d = {16'd0, block_values_q[15:0]};
-            `REG_JOB_RAW_ADDRESS:      rdata_d = raw_address_q;
-            `REG_JOB_INDEX_ADDRESS:    rdata_d = index_address_q;
-            `REG_JOB_PAYLOAD_ADDRESS:  rdata_d = payload_address_q;
-            `REG_JOB_PAYLOAD_WORDS:    rdata_d = payload_words_q;
-            `REG_RESULT_BLOCKS:        rdata_d = result_blocks;
-            `REG_RESULT_PAYLOAD_WORDS: rdata_d = result_payload_words;
-            `REG_RESULT_RAW_BLOCKS:    rdata_d = result_raw_blocks;
-            `REG_COUNT_CYCLES:         rdata_d = count_cycles;
-            `REG_COUNT_LANE_BUSY:      rdata_d = count_lane_busy;
-            `REG_COUNT_LANE_STARVED:   rdata_d = count_lane_starved;
-            `REG_COUNT_LANE_BLOCKED:   rdata_d = count_lane_blocked;
-            `REG_COUNT_LANE_IDLE:      rdata_d = count_lane_idle;
-            `REG_COUNT_READ_BEATS:     rdata_d = count_read_beats;
-            `REG_COUNT_READ_WAIT:      rdata_d = count_read_wait;
-            `REG_COUNT_WRITE_BEATS:    rdata_d = count_write_beats;
-            `REG_COUNT_WRITE_WAIT:     rdata_d = count_write_wait;
-            `REG_COUNT_STREAM_WAIT:    rdata_d = count_stream_wait;
-            `REG_PEAK_READS:           rdata_d = peak_reads;
-            `REG_PEAK_WRITES:          rdata_d = peak_writes;
-            default:                   rdata_d = 32'd0;  // CONTROL, TABLE and what is not mapped
-        endcase
+        bank = {(512 * GROUPS) {1'b0}};
+        bank[`REG_ID * 8 +: 32]                   = `REG_ID_VALUE;
+        bank[`REG_VERSION * 8 +: 32]              = `REG_VERSION_VALUE;
+        bank[`REG_CAPABILITIES * 8 +: 32]         = capabilities;
+        bank[`REG_SCRATCH * 8 +: 32]              = scratch_q;
+        bank[`REG_STATUS * 8 +: 32]               = status;
+        bank[`REG_ERROR_BLOCK * 8 +: 32]          = error_block_q;
+        bank[`REG_IRQ_ENABLE * 8 +: 32]           = {31'd0, irq_enable_q};
+        bank[`REG_IRQ_STATUS * 8 +: 32]           = {31'd0, irq_done_q};
+        bank[`REG_JOB_CONFIG * 8 +: 32]           = {16'd0, config_q[15:8], 1'b0, config_q[6:0]};
+        bank[`REG_JOB_VALUES * 8 +: 32]           = values_q;
+        bank[`REG_JOB_BLOCK_VALUES * 8 +: 32]     = {16'd0, block_values_q[15:0]};
+        bank[`REG_JOB_RAW_ADDRESS * 8 +: 32]      = raw_address_q;
+        bank[`REG_JOB_INDEX_ADDRESS * 8 +: 32]    = index_address_q;
+        bank[`REG_JOB_PAYLOAD_ADDRESS * 8 +: 32]  = payload_address_q;
+        bank[`REG_JOB_PAYLOAD_WORDS * 8 +: 32]    = payload_words_q;
+        bank[`REG_RESULT_BLOCKS * 8 +: 32]        = result_blocks;
+        bank[`REG_RESULT_PAYLOAD_WORDS * 8 +: 32] = result_payload_words;
+        bank[`REG_RESULT_RAW_BLOCKS * 8 +: 32]    = result_raw_blocks;
+        bank[`REG_COUNT_CYCLES * 8 +: 32]         = count_cycles;
+        bank[`REG_COUNT_LANE_BUSY * 8 +: 32]      = count_lane_busy;
+        bank[`REG_COUNT_LANE_STARVED * 8 +: 32]   = count_lane_starved;
+        bank[`REG_COUNT_LANE_BLOCKED * 8 +: 32]   = count_lane_blocked;
+        bank[`REG_COUNT_LANE_IDLE * 8 +: 32]      = count_lane_idle;
+        bank[`REG_COUNT_READ_BEATS * 8 +: 32]     = count_read_beats;
+        bank[`REG_COUNT_READ_WAIT * 8 +: 32]      = count_read_wait;
+        bank[`REG_COUNT_WRITE_BEATS * 8 +: 32]    = count_write_beats;
+        bank[`REG_COUNT_WRITE_WAIT * 8 +: 32]     = count_write_wait;
+        bank[`REG_COUNT_STREAM_WAIT * 8 +: 32]    = count_stream_wait;
+        bank[`REG_PEAK_READS * 8 +: 32]           = peak_reads;
+        bank[`REG_PEAK_WRITES * 8 +: 32]          = peak_writes;
     end
+
+    genvar g;
+    generate
+        for (g = 0; g < GROUPS; g = g + 1) begin : g_group
+            wire [511:0] words = bank[512*g+:512];
+            always @(posedge clk) group_q[32*g+:32] <= words[{raddr_q[5:2], 5'd0}+:32];
+        end
+    endgenerate
 
     always @(posedge clk) begin
         if (!ar_held_q) raddr_q <= {s_axi_araddr[11:2], 2'b00};
+        mapped_q <= `REG_IS_MAPPED(raddr_q);
+        inside_q <= raddr_q[11:8] == 4'd0;
 
         if (!ar_held_q) ar_held_q <= s_axi_arvalid;
         else if (read) ar_held_q <= 1'b0;
+        looked_q <= ar_held_q && !read;
 
         if (read) begin
             rvalid_q   <= 1'b1;
-            rdata_q    <= rdata_d;
-            bad_read_q <= !`REG_IS_MAPPED(raddr_q);
+            bad_read_q <= !mapped_q;
+            if (!inside_q) rdata_q <= 32'd0;
+            else rdata_q <= group_q[{raddr_q[7:6], 5'd0}+:32];
         end else if (s_axi_rready) begin
             rvalid_q <= 1'b0;
         end
 
         if (rst) begin
             ar_held_q <= 1'b0;
+            looked_q  <= 1'b0;
             rvalid_q  <= 1'b0;
         end
     end
