@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
 from tensorpress import tables
 from tensorpress.cli import app
 from tensorpress.cli.devices import DEVICES
@@ -22,6 +20,7 @@ from tensorpress.demo import DEMO_TENSORS
 from tensorpress.device.model import ModelDevice
 from tensorpress.engine import Engine, Job
 from tensorpress.errors import JobError
+from typer.testing import CliRunner
 
 ROW = {
     "network",

@@ -176,9 +176,9 @@ def test_foreign_manifest_is_ignored_unless_asked_for(tmp_path):
     for text in ('{"name": "some web app"}', "not json", '{"models": [{"npz": "y.npz", "tensors": []}]}'):
         (tmp_path / "manifest.json").write_text(text)
         assert len(load_tensors(tmp_path / "x.npz")) == 1
-        with pytest.raises(InputError, match="manifest.json"):
+        with pytest.raises(InputError, match="manifest"):
             load_tensors(tmp_path / "x.npz", manifest=tmp_path / "manifest.json")
-    with pytest.raises(InputError, match="none.json"):
+    with pytest.raises(InputError, match="none"):
         load_tensors(tmp_path / "x.npz", manifest=tmp_path / "none.json")
     (tmp_path / "manifest.json").write_text('{"models": [{"npz": "x.npz", "tensors": [{"kind": "act"}]}]}')
     with pytest.raises(InputError, match="'key'"):
