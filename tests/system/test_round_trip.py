@@ -111,7 +111,9 @@ def test_many_jobs(engine: Engine) -> None:
         codec = codecs[int(rng.integers(len(codecs)))]
         endpoint = ENDPOINTS[int(rng.integers(2))]
         values = mixed_values(int(rng.integers(1, 12 * BLOCK)), seed=number)
-        coding = coding_for(engine, codec, values, block=int(rng.choice([128, 256, 512])), zero=int(rng.choice([0, 3])), signed=bool(rng.integers(2)))
+        coding = coding_for(
+            engine, codec, values, block=int(rng.choice([128, 256, 512])), zero=int(rng.choice([0, 3])), signed=bool(rng.integers(2))
+        )
         expected = encode(values, coding)
         if rng.integers(2):
             assert_same_image(engine.compress(values, coding, source=endpoint).coded, expected)  # type: ignore[arg-type]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the driver asks of a device: registers, memory that the engine can reach, an interrupt, and the two raw stream ports.
 
-Three devices speak this protocol: the software model (:mod:`tensorpress.device.model`), the Verilated RTL (:mod:`tensorpress.device.verilated`)
-and a PYNQ board. :class:`MemoryPool` is the memory of the two that live in this process; it is stricter than a board where that finds mistakes:
-host and device see separate copies until a ``sync_*`` call, fresh memory holds junk, and the bytes around each buffer are checked when it is freed.
+Three devices speak this protocol: the software model (:mod:`tensorpress.device.model`), the Verilated RTL
+(:mod:`tensorpress.device.verilated`) and a PYNQ board. :class:`MemoryPool` is the memory of the two that live in this process; it is
+stricter than a board where that finds mistakes: host and device see separate copies until a ``sync_*`` call, fresh memory holds junk, and
+the bytes around each buffer are checked when it is freed.
 """
 
 from __future__ import annotations
@@ -49,10 +50,22 @@ class Buffer(Protocol):
     nbytes: int
 
     @property
-    def array(self) -> Bytes: ...
-    def sync_to_device(self) -> None: ...
-    def sync_from_device(self) -> None: ...
-    def free(self) -> None: ...
+    def array(self) -> Bytes:
+        """The host's view."""
+        ...
+
+    def sync_to_device(self) -> None:
+        """Let the engine see what the host wrote."""
+        ...
+
+    def sync_from_device(self) -> None:
+        """Let the host see what the engine wrote."""
+        ...
+
+    def free(self) -> None:
+        """Give the memory back. Freeing twice is allowed."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
 
@@ -170,15 +183,19 @@ class BufferPart:
 
     @property
     def array(self) -> Bytes:
+        """The host's view."""
         return self.buffer.array[self.start : self.start + self.nbytes]
 
     def sync_to_device(self) -> None:
+        """See :meth:`Buffer.sync_to_device`."""
         self.buffer.sync_to_device()
 
     def sync_from_device(self) -> None:
+        """See :meth:`Buffer.sync_from_device`."""
         self.buffer.sync_from_device()
 
     def free(self) -> None:
+        """See :meth:`Buffer.free`."""
         return None
 
     def __enter__(self) -> Self:
@@ -197,17 +214,21 @@ class PoolBuffer:
 
     @property
     def array(self) -> Bytes:
+        """The host's view."""
         if self._host is None:
             raise DeviceError(f"the buffer at 0x{self.address:08x} was freed and is used again")
         return self._host
 
     def sync_to_device(self) -> None:
+        """See :meth:`Buffer.sync_to_device`."""
         self._pool.view(self.address, self.nbytes)[:] = self.array
 
     def sync_from_device(self) -> None:
+        """See :meth:`Buffer.sync_from_device`."""
         self.array[:] = self._pool.view(self.address, self.nbytes)
 
     def free(self) -> None:
+        """See :meth:`Buffer.free`."""
         if self._host is not None:
             self._host = None
             self._pool.release(self)

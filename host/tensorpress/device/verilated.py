@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The RTL on a PC: ``tensorpress_engine``, turned into a shared library by Verilator, with a modelled memory, CPU port and stream partners.
 
-The library is built at first use from the sources that FuseSoC names for ``cores/verilated/verilated.core``, and kept under a hash of everything
-that went into it: sources, parameters, tools, flags. Needed on the machine: a checkout of the project, g++, ``pip install 'tensorpress[sim]'``.
+The library is built at first use from the sources that FuseSoC names for ``cores/verilated/verilated.core``, and kept under a hash of
+everything that went into it: sources, parameters, tools, flags. Needed on the machine: a checkout of the project, g++,
+``pip install 'tensorpress[sim]'``.
 
-The memory behind the engine is AXI4 over a numpy array, with latency, bandwidth, limits of outstanding bursts, random stalls on every channel,
-error responses at a chosen beat, and a mode in which it never answers. A bus checker watches every cycle; a broken rule ends the running call with
-:class:`~tensorpress.errors.ProtocolError`.
+The memory behind the engine is AXI4 over a numpy array, with latency, bandwidth, limits of outstanding bursts, random stalls on every
+channel, error responses at a chosen beat, and a mode in which it never answers. A bus checker watches every cycle; a broken rule ends the
+running call with :class:`~tensorpress.errors.ProtocolError`.
 """
 
 from __future__ import annotations
@@ -312,6 +313,27 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     return library
 
 
+def _runtime_object(unit: Path, compiler: str, trace: str | None) -> Path:
+    """Compile a file of Verilator's runtime once for all designs."""
+    flags = ["-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-O2", f"-I{unit.parent}", f"-I{unit.parent / 'vltstd'}", *_defines(trace)]
+    digest = hashlib.sha256(json.dumps([str(unit), compiler, flags]).encode() + unit.read_bytes()).hexdigest()[:16]
+    target = cache_folder() / "runtime" / f"{unit.stem}-{digest}.o"
+    if not target.is_file():
+        target.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="making-", dir=target.parent) as scratch:
+            made = Path(scratch) / "unit.o"
+            _run([compiler, *flags, "-c", str(unit), "-o", str(made)], f"{compiler} {unit.name}")
+            made.rename(target)
+    return target
+
+
+def _defines(trace: str | None) -> list[str]:
+    """The macros that Verilator's own makefiles would set."""
+    on = {"VERILATOR": 1, "VM_TRACE": int(bool(trace)), "VM_TRACE_VCD": int(trace == "vcd"), "VM_TRACE_FST": int(trace == "fst")}
+    off = dict.fromkeys(("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE_SAIF"), 0)
+    return ["-faligned-new", "-w", *(f"-D{name}={value}" for name, value in {**on, **off}.items())]
+
+
 def _compile(spec: Build, sources: _Sources, environment: dict[str, str], include: Path, compiler: str, scratch: Path) -> Path:
     generated = scratch / "generated"
     verilate = ["verilator", "--cc", "--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(generated), "--language", "1364-2005"]
@@ -321,30 +343,30 @@ def _compile(spec: Build, sources: _Sources, environment: dict[str, str], includ
     verilate += [f"--trace-{spec.trace}", "--trace-structs"] if spec.trace else []
     _run([*verilate, *map(str, sources.verilog)], "verilator", env=environment)
 
-    flags = ["-std=gnu++20", "-fPIC", "-fvisibility=hidden", f"-I{generated}", f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1"]
-    flags += [
-        "-DVM_COVERAGE=0",
-        "-DVM_SC=0",
-        "-DVM_TIMING=0",
-        f"-DVM_TRACE={int(bool(spec.trace))}",
-        f"-DVM_TRACE_VCD={int(spec.trace == 'vcd')}",
+    flags = [
+        "-std=gnu++20",
+        "-fPIC",
+        "-fvisibility=hidden",
+        f"-I{generated}",
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+        *_defines(spec.trace),
     ]
-    flags += [f"-DVM_TRACE_FST={int(spec.trace == 'fst')}", "-DVM_TRACE_SAIF=0", "-faligned-new", "-w"]
     flags += [f"-DTP_TRACE_{spec.trace.upper()}"] if spec.trace else []
     runtime = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{spec.trace}_c.cpp"] if spec.trace else [])
-    units = [*sorted(generated.glob("*.cpp")), *(include / name for name in runtime), *sources.cpp]
+    units = [*sources.cpp, *sorted(generated.glob("*.cpp"), key=lambda unit: -unit.stat().st_size)]  # the largest early, for an even load
 
     def compile_unit(unit: Path) -> str:
-        slow = "__Slow" in unit.name or "__Syms" in unit.name  # run once
-        level = "-O0" if slow else f"-O{spec.optimise}"
+        runs_once = "__Slow" in unit.name or "__Syms" in unit.name
+        level = "-O0" if runs_once else f"-O{spec.optimise}"
         extra = ["-fvisibility=default"] if unit in sources.cpp else []
         target = scratch / f"{unit.stem}.o"
         _run([compiler, *flags, *extra, level, "-c", str(unit), "-o", str(target)], f"{compiler} {unit.name}")
         return str(target)
 
-    largest_first = sorted(units, key=lambda unit: -unit.stat().st_size)
     with ThreadPoolExecutor(max_workers=max(1, min(8, os.cpu_count() or 1))) as pool:
-        objects = list(pool.map(compile_unit, largest_first))
+        shared = [pool.submit(_runtime_object, include / name, compiler, spec.trace) for name in runtime]
+        objects = [*pool.map(compile_unit, units), *(str(future.result()) for future in shared)]
     library = scratch / "library.so"
     _run([compiler, "-shared", "-o", str(library), *objects, "-pthread", *(["-lz"] if spec.trace == "fst" else [])], f"{compiler} (link)")
     return library
