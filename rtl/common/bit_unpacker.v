@@ -127,7 +127,7 @@ module bit_unpacker #(
         integer i;
         begin
           from_pointer = bits;
-          for (i = 0; i < STEPS; i = i + 1) if (by[i]) from_pointer = from_pointer << (G << i);
+          for (i = STEPS - 1; i >= 0; i = i - 1) if (by[i]) from_pointer = from_pointer << (G << i);
         end
       endfunction
 
@@ -137,18 +137,37 @@ module bit_unpacker #(
     end
   endgenerate
 
-  function [2*MAX_BITS-1:0] shift;
-    input [2*MAX_BITS-1:0] bits;
-    input [CW-1:0] by;
-    integer i;
-    begin
-      shift = bits;
-      for (i = 0; i < CW; i = i + 1) if (by[i]) shift = shift << (G << i);
-    end
-  endfunction
+  // The window after this cycle. Large steps come first, as then fewer bits go through the small ones. When only the
+  // largest consumption has the top bit set (a window of a power of two), that one takes what is behind, with no shift.
+  localparam WHOLE = WINDOW == (1 << (CW - 1)) ? 1 : 0;
+  localparam SHIFTS = CW - WHOLE;
+  wire [MAX_BITS-1:0] shifted;
+  wire take_behind;
 
-  wire [2*MAX_BITS-1:0] shifted = shift({window_q, behind}, consume);
-  wire unused_shift = |shifted[MAX_BITS-1:0];
+  generate
+    if (SHIFTS == 0) begin : g_no_shift
+      assign shifted = window_q;
+    end else begin : g_shift
+      function [2*MAX_BITS-1:0] shift;
+        input [2*MAX_BITS-1:0] bits;
+        input [SHIFTS-1:0] by;
+        integer i;
+        begin
+          shift = bits;
+          for (i = SHIFTS - 1; i >= 0; i = i - 1) if (by[i]) shift = shift << (G << i);
+        end
+      endfunction
+
+      wire [2*MAX_BITS-1:0] both = shift({window_q, behind}, consume[SHIFTS-1:0]);
+      wire unused_both = |both[MAX_BITS-1:0];
+      assign shifted = both[2*MAX_BITS-1-:MAX_BITS];
+    end
+    if (WHOLE != 0) begin : g_whole
+      assign take_behind = !loaded_q || consume[CW-1];
+    end else begin : g_part
+      assign take_behind = !loaded_q;
+    end
+  endgenerate
 
   wire first_take = !first_valid_q || (step && carry);
   assign unit_take = first_take;
@@ -160,7 +179,7 @@ module bit_unpacker #(
     end
     if (step) begin
       pointer_q <= pointer_next;
-      window_q  <= loaded_q ? shifted[2*MAX_BITS-1-:MAX_BITS] : behind;
+      window_q  <= take_behind ? behind : shifted;
     end
     if (load) begin
       loaded_q  <= 1'b1;
