@@ -17,21 +17,20 @@ Usage: ``python scripts/make_demo_tensors.py [--output FILE] [--quick] [--check]
 
 from __future__ import annotations
 
-import os
-
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # one thread: the order of sums stays the same
-    os.environ.setdefault(_variable, "1")
-
 import argparse
 import io
 import json
+import os
 import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # one thread: the order of sums stays the same
+    os.environ.setdefault(_variable, "1")
+
+import numpy as np  # noqa: E402  (reads the variables)
 
 SEED = 20240517
 NETWORK = "digits_cnn"
@@ -56,6 +55,7 @@ class Layer:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
+        """As stored."""
         return (self.outputs, self.kernel, self.kernel, self.inputs) if self.kernel else (self.outputs, self.inputs)
 
 
@@ -85,7 +85,7 @@ def columns(x: np.ndarray, layer: Layer) -> np.ndarray:
 def apply_layer(x: np.ndarray, weight: np.ndarray, layer: Layer) -> np.ndarray:
     """The layer's sums without bias: a matrix product of the inputs with the (out, -1) weights."""
     flat = columns(x, layer) if layer.kernel else x.reshape(len(x), -1)
-    return flat @ weight.reshape(layer.outputs, -1).T
+    return np.asarray(flat @ weight.reshape(layer.outputs, -1).T)
 
 
 def forward(x: np.ndarray, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -360,6 +360,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def main() -> int:
+    """Run the script; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make the demo tensors of tensorpress.")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="the .npz to write (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="one epoch only, no accuracy check: for testing this script")

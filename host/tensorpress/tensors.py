@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read tensors from .npy, .npz, .safetensors and .tpz files, with what is known about each: kind, zero point, channel axis.
 
-Metadata comes, in this order, from a manifest that is given, from a member ``metadata.json`` of the .npz, or from a ``manifest.json``
-beside the file or one folder up. A manifest is ``{"models": [{"npz": "path/from/the/manifest.npz", "model": "name", "tensors": [...]}]}``,
-a ``metadata.json`` is one of those models; each entry of ``tensors`` has ``key`` and may have
+Metadata comes, in this order, from a manifest that is given, from ``metadata.json`` inside the file (a member of the .npz, a key of the
+.tpz's metadata), or from a ``manifest.json`` beside the file or one folder up. A manifest is
+``{"models": [{"npz": "path/from/the/manifest.npz", "model": "name", "tensors": [...]}]}``, and a ``metadata.json`` is one of those models.
+Each entry of ``tensors`` has ``key`` and may have
 
 =================  ==================================================================================================
 ``kind``           ``weight`` or ``act``
@@ -321,12 +322,17 @@ def _read_safetensors(path: Path, patterns: Sequence[str]) -> _Tensors:
 
 
 def _read_tpz(path: Path, patterns: Sequence[str]) -> _Tensors:
-    from tensorpress import container
+    from tensorpress.container import Reader, decompress_tensor
 
-    with container.Reader(path) as reader:
+    with Reader(path) as reader:
         for name in reader.names:
             if matches(name, patterns):
-                yield name, reader.read(name), reader.header(name)["dtype"]
+                tensor = reader.tensor(name)
+                array = decompress_tensor(tensor)
+                held = _CONTAINERS.get(tensor.dtype)
+                if held is not None and array.dtype.name != held:  # the types of ml_dtypes, where it is installed
+                    array = array.view(held) if tensor.dtype == "bfloat16" else array.astype(held)
+                yield name, array, tensor.dtype
 
 
 # ---------------------------------------------------------------------------------------------------------------- the metadata
@@ -343,6 +349,19 @@ def _find_metadata(path: Path) -> dict[str, Any]:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: is not a whole .npz archive: {error}") from error
+    if path.suffix.lower() == ".tpz":
+        from tensorpress.container import Reader
+
+        with Reader(path) as reader:
+            text = reader.metadata.get(METADATA_MEMBER)
+        if text is not None:
+            try:
+                return _checked_model(json.loads(text), f"{path}: {METADATA_MEMBER}")
+            except ValueError as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"{path}: {METADATA_MEMBER} is not JSON: {error}") from error
+        return {}
     for folder in (path.resolve().parent, path.resolve().parent.parent):
         candidate = folder / "manifest.json"
         if candidate.is_file():
@@ -373,10 +392,11 @@ def _read_manifest(manifest: Path, path: Path) -> dict[str, Any]:
 
 
 def _entry_for(listing: dict[str, Any], manifest: Path, path: Path) -> dict[str, Any] | None:
+    model: Any
     for model in listing["models"]:
         named = model.get("npz") if isinstance(model, dict) else None
         if isinstance(named, str) and (manifest.resolve().parent / named).resolve() == path.resolve():
-            return model
+            return dict(model)
     return None
 
 
@@ -384,7 +404,7 @@ def _checked_model(model: Any, where: str) -> dict[str, Any]:
     tensors = model.get("tensors", []) if isinstance(model, dict) else None
     if not isinstance(tensors, list) or not all(isinstance(entry, dict) and isinstance(entry.get("key"), str) for entry in tensors):
         raise InputError(f"{where}: 'tensors' must be a list of objects with a 'key'")
-    return model
+    return dict(model)
 
 
 def _named(

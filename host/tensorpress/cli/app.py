@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from tensorpress.cli import files, hardware
-from tensorpress.cli.console import err
+from tensorpress.cli.console import CheckError, err
 from tensorpress.errors import DeviceError, MismatchError, TensorpressError
 
 OK, FAILED, USAGE, DEVICE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -22,6 +22,7 @@ class Program(TyperGroup):
     """A command group whose errors are lines beginning with ``error:``, with the exit codes of this package."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and end the process with the exit code (or return it)."""
         code = self._run(*args, **extra)
         if standalone_mode:
             sys.exit(code)
@@ -29,7 +30,7 @@ class Program(TyperGroup):
 
     def _run(self, *args: Any, **extra: Any) -> int:
         try:
-            result = super().main(*args, standalone_mode=False, **extra)
+            result = super().main(*args, **{**extra, "standalone_mode": False})
             sys.stdout.flush()
             code = result if isinstance(result, int) else OK
             return _say("interrupted", code) if code == INTERRUPTED else code  # typer turns Ctrl-C into this code
@@ -41,7 +42,10 @@ class Program(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return OK
         except TensorpressError as error:
-            return _say(str(error), FAILED if isinstance(error, MismatchError) else DEVICE if isinstance(error, DeviceError) else USAGE)
+            return _say(
+                str(error),
+                FAILED if isinstance(error, (MismatchError, CheckError)) else DEVICE if isinstance(error, DeviceError) else USAGE,
+            )
         except OSError as error:
             place = f"{error.filename}: " if error.filename is not None else ""
             return _say(f"{place}{error.strerror or error}", USAGE)
@@ -88,6 +92,7 @@ def program(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and leave."),
 ) -> None:
+    """Show the help when no command is given."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit

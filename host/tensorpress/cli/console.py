@@ -14,12 +14,17 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tensorpress.errors import InputError
+from tensorpress.errors import InputError, TensorpressError
 
 PIPE_WIDTH = 200  # columns when the output is not a terminal: enough to cut nothing
+
+
+class CheckError(TensorpressError):
+    """A check that the user asked for has failed: exit code 1."""
 
 
 def _console(stream: Any) -> Console:
@@ -63,7 +68,7 @@ class Report:
 
     def name(self, name: str, others: int) -> str:
         """A tensor's name, cut in its middle to what `others`, the columns of the rest of the table, leave of the terminal."""
-        return shorten(name, max(14, min(48, self.console.width - others)))
+        return escape(shorten(name, max(14, min(48, self.console.width - others))))
 
     def table(self, table: Table) -> None:
         """A table, and an empty line."""
@@ -90,7 +95,10 @@ def _plain(value: Any) -> Any:
 
 
 def make_table(*columns: str | tuple[str, str], title: str | None = None) -> Table:
-    """A plain table. A column is a heading (text, to the left) or a pair with ``r`` (numbers, to the right) or ``name`` (gives way first)."""
+    """A plain table.
+
+    A column is a heading (text, to the left), or a pair of it and ``r`` (numbers, to the right) or ``wrap`` (goes on over several lines).
+    """
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -102,10 +110,7 @@ def make_table(*columns: str | tuple[str, str], title: str | None = None) -> Tab
     )
     for column in columns:
         heading, form = column if isinstance(column, tuple) else (column, "l")
-        name = form == "name"
-        table.add_column(
-            heading, justify="right" if form == "r" else "left", no_wrap=not name, overflow="ellipsis", min_width=12 if name else None
-        )
+        table.add_column(heading, justify="right" if form == "r" else "left", no_wrap=form != "wrap", overflow="ellipsis")
     return table
 
 
@@ -160,7 +165,7 @@ def progress(total: int, what: str) -> Iterator[Any]:
 
         def step(text: str) -> None:
             nonlocal begun
-            bar.update(task, completed=begun, item=shorten(text))
+            bar.update(task, completed=begun, item=escape(shorten(text)))
             begun += 1
 
         yield step
@@ -196,6 +201,6 @@ def new_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -3,19 +3,30 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.table import Table
 
 from tensorpress import tables
 from tensorpress.cli import options as o
-from tensorpress.cli.choices import load_all, table_maker
-from tensorpress.cli.console import Report, check_place, counted, decimal, integer, make_table, new_file, progress
-from tensorpress.codecs import CODECS
-from tensorpress.errors import InputError
-from tensorpress.tensors import NamedTensor
+from tensorpress.cli.choices import AUTO, Choice, codec_names, load_all, load_tables_file, ordered, table_maker, unusable
+from tensorpress.cli.console import CheckError, Report, check_place, counted, decimal, integer, make_table, new_file, progress
+from tensorpress.cli.transfers import json_row
+from tensorpress.codecs import CODECS, Coded, decode, index_entry, raw_image, split_entry
+from tensorpress.container import CompressedTensor, Reader, decompress_tensor, write
+from tensorpress.errors import FormatError, InputError
+from tensorpress.tensors import METADATA_MEMBER, NamedTensor, load_tensors, matches
+
+SIZES = (("coded\nbytes", "r"), ("\nratio", "r"), ("\nblocks", "r"), ("stored\nraw", "r"))
 
 
 def profile(
@@ -38,7 +49,7 @@ def profile(
         groups.setdefault(tensor.name, []).append(tensor)
     made: dict[str, tables.Table] = {}
     listing = make_table(
-        ("tensor", "name"), "kind", ("inputs", "r"), ("values", "r"), ("entropy", "r"), ("table", "r"), ("above", "r"), title="Bits a value"
+        "tensor", "kind", ("inputs", "r"), ("values", "r"), ("entropy", "r"), ("table", "r"), ("above", "r"), title="Bits a value"
     )
     all_values = all_entropy = all_bits = 0.0
     with progress(len(groups), "making tables") as step:
@@ -51,26 +62,29 @@ def profile(
             for member in members:
                 if member.width != first.width:
                     raise InputError(f"tensor {name!r}: {first.width} bits in {first.source}, {member.width} bits in {member.source}")
-            seen = sum(tables.histogram(member.values, member.width) for member in members)
+            seen = np.sum([tables.histogram(member.values, member.width) for member in members], axis=0)
             # A weight holds all the values there will ever be; of an activation, other inputs will bring others.
             table = maker(seen if first.kind == "weight" else tables.profile([m.values for m in members], first.width), first.width)
             made[name] = table
             count = int(seen.sum())
             entropy, bits = entropy_bits(seen), tables.cost_bits(seen, table)
             all_values, all_entropy, all_bits = all_values + count, all_entropy + entropy, all_bits + bits
-            listing.add_row(
-                report.name(name, 60),
-                first.kind,
-                str(len(members)),
-                integer(count),
-                decimal(entropy / count),
-                decimal(bits / count),
-                decimal((bits - entropy) / count),
-            )
+            each = (entropy / count, bits / count, (bits - entropy) / count)
+            listing.add_row(report.name(name, 60), first.kind, str(len(members)), integer(count), *map(decimal, each))
             report.rows.append(
-                {"network": first.network, "tensor": name, "kind": first.kind, "codec": "apack", "direction": "profile", "inputs": len(members),
-                 "values": count, "entropy_bits_per_value": entropy / count, "table_bits_per_value": bits / count, "ok": True}
-            )  # fmt: skip
+                {
+                    "network": first.network,
+                    "tensor": name,
+                    "kind": first.kind,
+                    "codec": "apack",
+                    "direction": "profile",
+                    "inputs": len(members),
+                    "values": count,
+                    "entropy_bits_per_value": each[0],
+                    "table_bits_per_value": each[1],
+                    "ok": True,
+                }
+            )
     if not made:
         raise InputError("no tensor is left that a table can be made for")
     if len(made) > 1:
@@ -90,6 +104,313 @@ def entropy_bits(histogram: np.ndarray) -> float:
     return float(-np.sum(counts * np.log2(counts / counts.sum())))
 
 
-def compress() -> None: ...
-def decompress() -> None: ...
-def inspect() -> None: ...
+def compress(
+    files: o.Inputs,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.tpz", rich_help_panel=o.OUTPUT, help="The file to write.")],
+    codec: Annotated[
+        str,
+        typer.Option(
+            "--codec", metavar="NAME", rich_help_panel=o.CODING, help="raw, zvc, ebpc, apack, or auto: the smallest for each tensor."
+        ),
+    ] = AUTO,
+    names: o.Names = None,
+    manifest: o.Manifest = None,
+    network: o.Network = None,
+    allow_nan: o.AllowNan = False,
+    order: o.Order = None,
+    block_values: o.BlockValues = None,
+    zero: o.Zero = "auto",
+    signed: o.Signed = None,
+    coders: o.Coders = None,
+    table: o.TableFile = None,
+    table_method: o.TableMethod = "optimal",
+    force: o.Force = False,
+    json: o.Json = None,
+) -> None:
+    """Compress tensors into one .tpz file."""
+    (chosen,) = codec_names([codec], (codec,), auto=True)
+    check_place(output, force=force, suffixes=(".tpz",))
+    report = Report(json)
+    choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
+    tensors = with_own_names(load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan))
+    done: list[CompressedTensor] = []
+    with progress(len(tensors), "compressing") as step:
+        for tensor in tensors:
+            step(tensor.name)
+            stored = ordered(tensor, order)
+            problem = None if chosen == AUTO else unusable(tensor, chosen)
+            if problem is not None:
+                report.note(f"{tensor.name} is stored raw: {problem}")
+            coding, coded = choice.smallest(stored, None if chosen == AUTO else ["raw" if problem is not None else chosen])
+            crc32 = zlib.crc32(raw_image(stored.values, stored.width).tobytes())
+            done.append(CompressedTensor(tensor.name, tensor.dtype, tensor.array.shape, coding, coded, tensor.order(order), crc32))
+            report.rows.append(json_row(tensor, coding.codec, "compress", "software", done[-1].coded_bytes))
+    with new_file(output, force=force) as temporary:
+        write(temporary, done, {METADATA_MEMBER: dumps(describe(tensors))})
+    listing = make_table("\ntensor", "\nkind", "\ndtype", "\nshape", "\ncodec", ("raw\nbytes", "r"), *SIZES)
+    for tensor, packed in zip(tensors, done, strict=True):
+        listing.add_row(
+            report.name(tensor.name, 74),
+            tensor.kind,
+            tensor.dtype,
+            shape_text(tensor.array.shape),
+            packed.coding.codec,
+            integer(packed.raw_bytes),
+            *sizes(packed),
+        )
+    total_line(listing, done, raw=True)
+    report.table(listing)
+    raw, size = sum(one.raw_bytes for one in done), output.stat().st_size
+    report.line(
+        f"Wrote {counted(len(done), 'tensor')} to {output}: {integer(raw)} bytes became a file of {integer(size)} bytes, "
+        f"{raw / size:.2f} times smaller."
+    )
+    report.finish()
+
+
+def decompress(
+    file: Annotated[Path, typer.Argument(metavar="IN.tpz", help="The file to read.", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT.npz|.npy", rich_help_panel=o.OUTPUT, help="The file to write; .npy holds one tensor."),
+    ],
+    names: o.Names = None,
+    force: o.Force = False,
+    json: o.Json = None,
+) -> None:
+    """Give the tensors of a .tpz file back, each checked against its CRC."""
+    check_tpz(file)
+    check_place(output, force=force, suffixes=(".npz", ".npy"))
+    report = Report(json)
+    tensors = load_tensors(file, names=names, allow_nan=True)
+    if output.suffix.lower() == ".npy" and len(tensors) > 1:
+        raise InputError(f"{output}: a .npy file holds one tensor, {file} has {len(tensors)}; --names selects, or write a .npz")
+    with new_file(output, force=force) as temporary:
+        if output.suffix.lower() == ".npy":
+            np.save(temporary, tensors[0].array, allow_pickle=False)
+        else:
+            write_npz(temporary, tensors)
+    with Reader(file) as reader:
+        for tensor in tensors:
+            packed = reader.tensor(tensor.name)
+            report.rows.append(json_row(tensor, packed.coding.codec, "decompress", "software", packed.coded_bytes))
+    report.line(
+        f"Wrote {counted(len(tensors), 'tensor')} to {output}: {integer(sum(one.raw_bytes for one in tensors))} bytes, every CRC is right."
+    )
+    for tensor in tensors:
+        if tensor.array.dtype.name != tensor.dtype:
+            report.note(f"{tensor.name}: {tensor.dtype} is stored as {tensor.array.dtype.name}, as numpy has no {tensor.dtype}")
+    report.finish()
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tpz", help="The file to look at.", show_default=False)],
+    names: o.Names = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Decompress everything and compare the CRCs.")] = False,
+    block: Annotated[
+        int | None, typer.Option("--block", metavar="N", min=0, help="Show one block of the tensor that --names selects.")
+    ] = None,
+    json: o.Json = None,
+) -> None:
+    """Show what a .tpz file holds."""
+    check_tpz(file)
+    report = Report(json)
+    damaged: list[str] = []
+    with Reader(file) as reader:
+        chosen = [name for name in reader.names if matches(name, names or [])]
+        if not chosen:
+            raise InputError(f"{file}: no tensor matches {', '.join(map(repr, names))}" if names else f"{file}: holds no tensor")
+        metadata = {key: value for key, value in reader.metadata.items() if key != METADATA_MEMBER}
+        report.line(f"{file}: format 1, {counted(len(reader), 'tensor')}, {integer(file.stat().st_size)} bytes", style="bold")
+        for key, value in metadata.items():
+            report.line(f"  {key}: {value}")
+        if block is not None:
+            if len(chosen) != 1:
+                raise InputError(f"--block shows one tensor; --names must select one of the {len(chosen)} of {file}")
+            show_block(report, reader.tensor(chosen[0]), block)
+            report.finish()
+            return
+        listing = make_table("\ntensor", "\ndtype", "\nshape", *SIZES, ("\ncoding", "wrap"), *(["\nCRC"] if verify else []))
+        packed: list[CompressedTensor] = []
+        with progress(len(chosen), "checking" if verify else "reading") as step:
+            for name in chosen:
+                step(name)
+                shown = report.name(name, 72 + 5 * verify)
+                fault = None
+                try:
+                    tensor = reader.tensor(name)
+                    packed.append(tensor)
+                    cells = [shown, tensor.dtype, shape_text(tensor.shape), *sizes(tensor), f"{tensor.coding.codec} {parameters(tensor)}"]
+                    report.rows.append(inspect_row(tensor))
+                    if verify:
+                        decompress_tensor(tensor)
+                except FormatError as error:
+                    if not verify:
+                        raise
+                    fault = str(error)
+                    damaged.append(fault)
+                    if not packed or packed[-1].name != name:  # not even its index is right
+                        cells = [shown, *[""] * (len(SIZES) + 3)]
+                        report.rows.append({"tensor": name})
+                if verify:
+                    cells.append("[green]ok[/]" if fault is None else "[bold red]WRONG[/]")
+                    report.rows[-1].update(ok=fault is None, fault=fault)
+                listing.add_row(*cells)
+        total_line(listing, packed)
+    report.table(listing)
+    report.finish()
+    if damaged:
+        raise CheckError(
+            f"{file}: {damaged[0]}" + (f" (and {counted(len(damaged) - 1, 'more damaged tensor')})" if len(damaged) > 1 else "")
+        )
+    if verify:
+        report.line(f"All {counted(len(packed), 'tensor')} decompress, and every CRC is right.", style="green")
+
+
+# ---------------------------------------------------------------------------------------------------------------------- helpers
+
+
+def with_own_names(tensors: Sequence[NamedTensor]) -> list[NamedTensor]:
+    """The tensors; where several inputs have one name, the network's name goes before it.
+
+    Raises
+    ------
+    InputError
+        Two tensors still have one name.
+    """
+    taken = Counter(tensor.name for tensor in tensors)
+    result = [replace(tensor, name=f"{tensor.network}/{tensor.name}") if taken[tensor.name] > 1 else tensor for tensor in tensors]
+    for name, count in Counter(tensor.name for tensor in result).items():
+        if count > 1:
+            sources = ", ".join(tensor.source for tensor in result if tensor.name == name)
+            raise InputError(f"{count} tensors are called {name!r} ({sources}); compress them into separate files")
+    return result
+
+
+def describe(tensors: Sequence[NamedTensor]) -> dict[str, Any]:
+    """The metadata of tensors, in the form that :mod:`tensorpress.tensors` reads."""
+    networks = list(dict.fromkeys(tensor.network for tensor in tensors))
+    entries = []
+    for tensor in tensors:
+        entry: dict[str, Any] = {"key": tensor.name, "dtype": tensor.dtype, "bits": tensor.width}
+        if tensor.kind != "tensor":
+            entry["kind"] = tensor.kind
+        if tensor.zero_point is not None:
+            entry["zero_point"] = tensor.zero_point
+        if tensor.channel_axis is not None:
+            entry["channel_axis"] = tensor.channel_axis
+        entries.append(entry)
+    return {"model": "+".join(networks), "tensors": entries}
+
+
+def write_npz(path: Path, tensors: Sequence[NamedTensor]) -> None:
+    """An .npz with the arrays and their metadata."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        archive.writestr(METADATA_MEMBER, dumps(describe(tensors), indent=1) + "\n")
+        for tensor in tensors:
+            with archive.open(f"{tensor.name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, tensor.array, allow_pickle=False)
+
+
+def check_tpz(file: Path) -> None:
+    """Raise InputError unless the file can be one."""
+    if file.suffix.lower() != ".tpz":
+        raise InputError(f"{file}: is not a .tpz file")
+    if not file.is_file():
+        raise InputError(f"{file}: no such file")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """(64, 8, 8, 16) -> 64x8x8x16."""
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def sizes(tensor: CompressedTensor) -> list[str]:
+    """Cells: coded bytes, ratio, blocks, raw blocks."""
+    return [integer(tensor.coded_bytes), decimal(tensor.ratio), integer(len(tensor.coded.index)), integer(tensor.coded.raw_blocks)]
+
+
+def parameters(tensor: CompressedTensor) -> str:
+    """The parameters that mean something to the codec, and what is not as usual."""
+    coding = tensor.coding
+    parts = [f"zero {coding.zero}"] if coding.definition.uses_zero else []
+    parts += ["signed" if coding.signed else "unsigned"] if coding.definition.uses_signed else []
+    parts += [f"{coding.coders} coders"] if coding.definition.uses_table else []
+    parts += [f"blocks of {coding.block_values}"] if coding.block_values != 4096 else []
+    parts += [f"order {','.join(map(str, tensor.order))}"] if tensor.order is not None else []
+    return ", ".join(parts)
+
+
+def total_line(listing: Table, tensors: Sequence[CompressedTensor], *, raw: bool = False) -> None:
+    """The sum of several tensors under their table (of `compress` with `raw`, else of `inspect`)."""
+    if len(tensors) < 2:
+        return
+    raw_total, coded = sum(one.raw_bytes for one in tensors), sum(one.coded_bytes for one in tensors)
+    blocks, stored = sum(len(one.coded.index) for one in tensors), sum(one.coded.raw_blocks for one in tensors)
+    listing.add_section()
+    before = ["", "", "", "", integer(raw_total)] if raw else ["", ""]
+    listing.add_row("total", *before, integer(coded), decimal(raw_total / coded), integer(blocks), integer(stored), style="bold")
+
+
+def inspect_row(tensor: CompressedTensor) -> dict[str, Any]:
+    """The JSON row of `inspect`."""
+    coding = tensor.coding
+    return {
+        "tensor": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+        "codec": coding.codec,
+        "width": coding.width,
+        "block_values": coding.block_values,
+        "zero": coding.zero if coding.definition.uses_zero else None,
+        "signed": coding.signed if coding.definition.uses_signed else None,
+        "coders": coding.coders if coding.definition.uses_table else None,
+        "order": None if tensor.order is None else list(tensor.order),
+        "values": tensor.count,
+        "raw_bytes": tensor.raw_bytes,
+        "coded_bytes": tensor.coded_bytes,
+        "blocks": len(tensor.coded.index),
+        "raw_blocks": tensor.coded.raw_blocks,
+        "crc32": tensor.crc32,
+    }
+
+
+def show_block(report: Report, tensor: CompressedTensor, block: int) -> None:
+    """One block: its index entry, its streams, its first values."""
+    index = tensor.coded.index
+    if block >= len(index):
+        raise InputError(f"tensor {tensor.name!r} has {counted(len(index), 'block')}; --block counts from 0")
+    entry = int(index[block])
+    offset, a_words, b_words, raw = split_entry(entry)
+    values = tensor.coding.values_of(block, tensor.count)
+    words = tensor.coded.payload[offset : offset + a_words + b_words]
+    report.line(
+        f"tensor {tensor.name}, block {block} of {len(index)}, codec {tensor.coding.codec}, {parameters(tensor) or 'no parameters'}"
+    )
+    streams = (
+        f"stored raw in {counted(b_words, 'word')}" if raw else f"stream A {counted(a_words, 'word')}, stream B {counted(b_words, 'word')}"
+    )
+    report.line(f"  index entry   0x{entry:016x}: from payload word {offset} on, {streams}")
+    report.line(f"  values        {values} ({tensor.coding.raw_words_of(block, tensor.count)} words raw, {a_words + b_words} words coded)")
+    for name, part in (("A", words[:a_words]), ("B", words[a_words:])):
+        data = part.tobytes()
+        shown = " ".join(data[at : at + 8].hex() for at in range(0, min(len(data), 64), 8)) or "empty"
+        report.line(f"  stream {name}      {shown}{f' ... {len(data) - 64} bytes more' if len(data) > 64 else ''}")
+    alone = Coded(np.array([index_entry(0, a_words, b_words, raw)], np.uint64), words)
+    first = decode(alone, values, tensor.coding)
+    report.line(f"  decoded       {' '.join(str(int(value)) for value in first[:24])}{' ...' if values > 24 else ''} (unsigned view)")
+    report.rows.append(
+        {
+            "tensor": tensor.name,
+            "block": block,
+            "entry": f"0x{entry:016x}",
+            "offset": offset,
+            "a_words": a_words,
+            "b_words": b_words,
+            "raw": bool(raw),
+            "values": values,
+            "a": words[:a_words].tobytes().hex(),
+            "b": words[a_words:].tobytes().hex(),
+            "decoded": [int(value) for value in first],
+        }
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
 from tensorpress.cli.choices import Choice, codec_names, limited, load_all, load_tables_file, ordered, unusable
-from tensorpress.cli.console import Report, counted, decimal, integer, make_table
+from tensorpress.cli.console import Report, counted, integer, make_table
 from tensorpress.cli.devices import DEFAULT, Setup, check_device, open_engine
 from tensorpress.codecs import CODECS, Coding
 from tensorpress.demo import DEMO_TENSORS
@@ -115,7 +115,7 @@ def run(
     ]
     with open_engine(device, setup) as engine:
         report.line(f"{t.device_line(engine)}. Raw side: {side}.", style="bold")
-        work = plan(engine, tensors, [c for c in codecs or engine.capabilities.codecs], choice, report)
+        work = plan(engine, tensors, codecs or engine.capabilities.codecs, choice, report)
         done = t.transfer_all(engine, work, endpoint=side, directions=ways)
     t.show(report, done)
     report.rows = [one.row(counters) for one in done]
@@ -126,7 +126,7 @@ def run(
 
 def demo(
     tensors: Annotated[
-        Optional[Path], typer.Option("--tensors", metavar="FILE", help="Other tensors than those that come with the package.")
+        Path | None, typer.Option("--tensors", metavar="FILE", help="Other tensors than those that come with the package.")
     ] = None,
     device: o.DeviceName = DEFAULT,
     lanes: o.Lanes = None,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,22 +14,22 @@ TENSORS, CODING, DEVICE, OUTPUT = "Which tensors", "How they are coded", "The de
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="IN...", help="Files: .npy, .npz, .safetensors, .tpz.", show_default=False)]
 Names = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--names", metavar="GLOB", help="Only tensors of this name or pattern; may repeat.", rich_help_panel=TENSORS),
 ]
 Manifest = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(
         "--manifest", metavar="FILE", help="Metadata of the tensors, instead of the manifest.json that is found.", rich_help_panel=TENSORS
     ),
 ]
-Network = Annotated[Optional[str], typer.Option("--network", help="Name of the network, for the rows.", rich_help_panel=TENSORS)]
+Network = Annotated[str | None, typer.Option("--network", help="Name of the network, for the rows.", rich_help_panel=TENSORS)]
 AllowNan = Annotated[bool, typer.Option("--allow-nan", help="Take float tensors that hold NaN.", rich_help_panel=TENSORS)]
 Limit = Annotated[
-    Optional[int], typer.Option("--limit", metavar="BYTES", min=1, help="Only the first raw bytes of each tensor.", rich_help_panel=TENSORS)
+    int | None, typer.Option("--limit", metavar="BYTES", min=1, help="Only the first raw bytes of each tensor.", rich_help_panel=TENSORS)
 ]
 Order = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--order",
         metavar="ORDER",
@@ -38,9 +38,7 @@ Order = Annotated[
     ),
 ]
 
-BlockValues = Annotated[
-    Optional[int], typer.Option("--block-values", min=1, help="Values of a block. Default: 4096.", rich_help_panel=CODING)
-]
+BlockValues = Annotated[int | None, typer.Option("--block-values", min=1, help="Values of a block. Default: 4096.", rich_help_panel=CODING)]
 Zero = Annotated[
     str,
     typer.Option(
@@ -51,16 +49,16 @@ Zero = Annotated[
     ),
 ]
 Signed = Annotated[
-    Optional[bool],
+    bool | None,
     typer.Option(
         "--signed/--unsigned", help="How ebpc reads the values. Default: as the dtype counts.", show_default=False, rich_help_panel=CODING
     ),
 ]
 Coders = Annotated[
-    Optional[int], typer.Option("--coders", help="Interleaved coders of an apack block, 1..16. Default: 8.", rich_help_panel=CODING)
+    int | None, typer.Option("--coders", help="Interleaved coders of an apack block, 1..16. Default: 8.", rich_help_panel=CODING)
 ]
 TableFile = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(
         "--table", metavar="FILE", help="APack tables made by `profile`, instead of one made from each tensor.", rich_help_panel=CODING
     ),
@@ -69,25 +67,25 @@ TableMethod = Annotated[
     str, typer.Option("--table-method", metavar="optimal|paper", help="How APack tables are made.", rich_help_panel=CODING)
 ]
 Codecs = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option(
         "--codec", metavar="NAME", help="raw, zvc, ebpc, apack; may repeat. Default: all that the device has.", rich_help_panel=CODING
     ),
 ]
 
 DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help=f"{devices_help()}.", rich_help_panel=DEVICE)]
-Lanes = Annotated[Optional[int], typer.Option("--lanes", help="Lanes of the engine, 1..16.", rich_help_panel=DEVICE)]
+Lanes = Annotated[int | None, typer.Option("--lanes", help="Lanes of the engine, 1..16.", rich_help_panel=DEVICE)]
 Latency = Annotated[
-    Optional[int], typer.Option("--latency", metavar="CYCLES", help="Latency of the simulated memory.", rich_help_panel=DEVICE)
+    int | None, typer.Option("--latency", metavar="CYCLES", help="Latency of the simulated memory.", rich_help_panel=DEVICE)
 ]
 Stalls = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--stalls", metavar="none|light|heavy|long", help="Random pauses of the simulated buses.", rich_help_panel=DEVICE),
 ]
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output.", rich_help_panel=OUTPUT)]
 Json = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--json",
         metavar="FILE",

@@ -54,10 +54,12 @@ class Transfer:
 
     @property
     def values(self) -> int:
+        """Values of the tensor."""
         return self.tensor.array.size
 
     @property
     def cycles(self) -> int | None:
+        """Clock cycles, where they are counted."""
         return self.result.cycles
 
     def share(self, counter: str) -> float | None:
@@ -193,7 +195,8 @@ def device_line(engine: Engine) -> str:
     """What the device is, in one line."""
     can = engine.capabilities
     coders = f" ({counted(can.apack_coders, 'coder')})" if "apack" in can.codecs else ""
-    return f"Device {engine.device.name}: {counted(can.lanes, 'lane')}, codecs {' '.join(can.codecs)}{coders}, blocks of up to {can.block_bytes} bytes"
+    codecs = f"codecs {' '.join(can.codecs)}{coders}"
+    return f"Device {engine.device.name}: {counted(can.lanes, 'lane')}, {codecs}, blocks of up to {can.block_bytes} bytes"
 
 
 def pairs(transfers: Sequence[Transfer]) -> list[dict[str, Transfer]]:
@@ -209,7 +212,7 @@ def tensor_table(report: Report, transfers: Sequence[Transfer]) -> Table:
     directions = [direction for direction in DIRECTIONS if any(one.direction == direction for one in transfers)]
     timed = any(one.cycles is not None for one in transfers)
     grouped = pairs(transfers)
-    columns: list[Any] = [("\ntensor", "name"), "\ncodec", ("\nvalues", "r"), ("\nratio", "r")]
+    columns: list[Any] = ["\ntensor", "\ncodec", ("\nvalues", "r"), ("\nratio", "r")]
     if timed:
         for direction in directions:
             columns += [(f"{direction}\ncycles", "r"), ("\nv/cyc", "r"), ("\nin/out%", "r")]
@@ -261,30 +264,37 @@ class Total:
     transfers: Sequence[Transfer]
 
     def sum(self, counter: str) -> int:
+        """Sum of a counter."""
         return sum(one.result.counters[counter] for one in self.transfers)
 
     @property
     def values(self) -> int:
+        """Values of all tensors."""
         return sum(one.values for one in self.transfers)
 
     @property
     def raw_bytes(self) -> int:
+        """Raw bytes of all tensors."""
         return sum(one.tensor.raw_bytes for one in self.transfers)
 
     @property
     def coded_bytes(self) -> int:
+        """Coded bytes of all tensors."""
         return sum(one.coded_bytes for one in self.transfers)
 
     @property
     def ratio(self) -> float:
+        """Raw bytes over coded bytes."""
         return self.raw_bytes / self.coded_bytes
 
     @property
     def cycles(self) -> int | None:
+        """Clock cycles, where they are counted."""
         return sum(one.cycles or 0 for one in self.transfers) or None
 
     @property
     def values_per_cycle(self) -> float | None:
+        """Rate over all cycles."""
         return self.values / self.cycles if self.cycles else None
 
     def share(self, counter: str) -> float | None:
