@@ -5,10 +5,10 @@
 // Does: takes one mask bit a value from stream A, and W bits of stream B for each mask bit that is set; v = u + zero (mod 2^W).
 //   A set bit whose u is zero is accepted (the value is `zero`). Mask bits past the last value are ignored.
 //   Bits that A or B do not hold are read as zero; `corrupt` says so with `done`, after all raw words have been given.
-// Latency: first words of A and B to the first raw word: 7 cycles; a block takes ceil(values / 4) + 9 cycles without back-pressure.
+// Latency: first words of A and B to the first raw word: 8 cycles; a block takes ceil(values / 4) + 14 cycles at most without back-pressure.
 // Throughput: 4 values a cycle, whatever the data: an A word in sixteen cycles, at most a B word in two, a raw word in two.
 // Assumes: the codec box (docs/ARCHITECTURE.md). It has no table.
-//   s_a_tready depends on registers here and on the bit_unpacker's m_valid, s_b_tready is the bit_unpacker's; neither depends on m_raw_tready.
+//   s_a_tready depends on registers only, s_b_tready is the bit_unpacker's; neither depends on m_raw_tready.
 // Does not: complain about words of A or B that are left over.
 
 `resetall
@@ -76,58 +76,48 @@ module zvc_decoder #(
     wire beat;    // stage 1 gives its mask to stage 2, with its bits of B
 
     // ---------------------------------------------------------------------------------------------------------------
-    // Stage 0: a word of A
+    // Stage 0: a word of A, and the four mask bits of a step cut out of it
     // ---------------------------------------------------------------------------------------------------------------
     reg             take_q;     // steps are left that have not entered stage 1
     reg [STEPS-1:0] left_q;     // steps left after the present one
+    reg             last_q;     // there is none
     reg [63:0]      a_q;
     reg             a_valid_q;
     reg [3:0]       place_q;    // mask bits of the present step: 0 = bits 63:60
     reg             valid1_q;
 
+    wire            valid0;     // what the skid buffer holds for stage 1
+    wire            last0;
+    wire [V-1:0]    mask0;      // bit k = value k of the step
+
     wire [STEPS-1:0] steps = values[STEPS+1:2];
     wire             tail  = |values[1:0];
-    wire             last = (left_q == {STEPS{1'b0}});
     wire             open1 = !valid1_q || beat;              // stage 1 can take a step
+    wire             open0;                                  // stage 0 can, a register
     wire             a_missing = !a_valid_q && s_a_end;      // A has ended: its bits read as zero
-    wire             step = take_q && open1 && (a_valid_q || a_missing);
+    wire             offer = take_q && (a_valid_q || a_missing);
+    wire             step = offer && open0;
 
-    assign s_a_tready = take_q && (!a_valid_q || (step && place_q == 4'd15));
+    assign s_a_tready = take_q && (!a_valid_q || (open0 && place_q == 4'd15));
 
-    reg [3:0] nibble;
-    always @* begin
-        case (place_q)
-            4'd0: nibble = a_q[63:60];
-            4'd1: nibble = a_q[59:56];
-            4'd2: nibble = a_q[55:52];
-            4'd3: nibble = a_q[51:48];
-            4'd4: nibble = a_q[47:44];
-            4'd5: nibble = a_q[43:40];
-            4'd6: nibble = a_q[39:36];
-            4'd7: nibble = a_q[35:32];
-            4'd8: nibble = a_q[31:28];
-            4'd9: nibble = a_q[27:24];
-            4'd10: nibble = a_q[23:20];
-            4'd11: nibble = a_q[19:16];
-            4'd12: nibble = a_q[15:12];
-            4'd13: nibble = a_q[11:8];
-            4'd14: nibble = a_q[7:4];
-            default: nibble = a_q[3:0];
-        endcase
-    end
+    // Stream bit i is bit 63 - i of the word
+    wire [15:0] part   = place_q[3] ? (place_q[2] ? a_q[15:0] : a_q[31:16]) : (place_q[2] ? a_q[47:32] : a_q[63:48]);
+    wire [3:0]  nibble = place_q[1] ? (place_q[0] ? part[3:0] : part[7:4]) : (place_q[0] ? part[11:8] : part[15:12]);
 
     always @(posedge clk) begin
         if (s_a_tready) a_q <= s_a_tdata;
 
         if (start) begin
             left_q    <= tail ? steps : steps - 1'b1;
+            last_q    <= steps == {STEPS{1'b0}} || (steps == {{(STEPS - 1) {1'b0}}, 1'b1} && !tail);
             take_q    <= 1'b1;
             a_valid_q <= 1'b0;
             place_q   <= 4'd0;
         end else begin
             if (step) begin
                 left_q <= left_q - 1'b1;
-                if (last) take_q <= 1'b0;
+                last_q <= left_q == {{(STEPS - 1) {1'b0}}, 1'b1};
+                if (last_q) take_q <= 1'b0;
                 if (a_valid_q) place_q <= place_q + 1'b1;
             end
             if (s_a_tready) a_valid_q <= s_a_tvalid;
@@ -139,8 +129,21 @@ module zvc_decoder #(
         end
     end
 
+    skid_buffer #(
+        .WIDTH(V + 1)
+    ) u_masks (
+        .clk    (clk),
+        .rst    (rst || !busy_q),
+        .s_valid(offer),
+        .s_ready(open0),
+        .s_data ({last_q, {nibble[0], nibble[1], nibble[2], nibble[3]} & {V{a_valid_q}}}),
+        .m_valid(valid0),
+        .m_ready(open1),
+        .m_data ({last0, mask0})
+    );
+
     // ---------------------------------------------------------------------------------------------------------------
-    // Stage 1: a mask, the number of its values, and where they lie in the window of B
+    // Stage 1: the number of values of a step, and where they lie in the window of B
     // ---------------------------------------------------------------------------------------------------------------
     reg         last1_q;
     reg         have0_q;   // mask bit of value 0
@@ -152,21 +155,38 @@ module zvc_decoder #(
 
     // A partly used last step: values[1:0] = 1, 2, 3 values; 0 = all four
     wire [V-1:0] used = {values[1:0] == 2'd0, values[1] == values[0], values[1:0] != 2'd1, 1'b1};
-    wire [V-1:0] mask = {nibble[0], nibble[1], nibble[2], nibble[3]} & {V{a_valid_q}} & (used | {V{!last}});
+    wire [V-1:0] mask = mask0 & (used | {V{!last0}});
 
-    wire [1:0] below2 = {1'b0, mask[0]} + {1'b0, mask[1]};
-    wire [1:0] below3 = below2 + {1'b0, mask[2]};
+    reg [6:0] place;  // rank3, rank2, count
+    always @* begin
+        case (mask)
+            4'b0000: place = {2'd0, 2'd3, 3'd0};
+            4'b0001: place = {2'd1, 2'd3, 3'd1};
+            4'b0010: place = {2'd1, 2'd3, 3'd1};
+            4'b0011: place = {2'd2, 2'd3, 3'd2};
+            4'b0100: place = {2'd1, 2'd0, 3'd1};
+            4'b0101: place = {2'd2, 2'd1, 3'd2};
+            4'b0110: place = {2'd2, 2'd1, 3'd2};
+            4'b0111: place = {2'd3, 2'd2, 3'd3};
+            4'b1000: place = {2'd0, 2'd3, 3'd1};
+            4'b1001: place = {2'd1, 2'd3, 3'd2};
+            4'b1010: place = {2'd1, 2'd3, 3'd2};
+            4'b1011: place = {2'd2, 2'd3, 3'd3};
+            4'b1100: place = {2'd1, 2'd0, 3'd2};
+            4'b1101: place = {2'd2, 2'd1, 3'd3};
+            4'b1110: place = {2'd2, 2'd1, 3'd3};
+            default: place = {2'd3, 2'd2, 3'd4};
+        endcase
+    end
 
     always @(posedge clk) begin
         if (open1) begin
-            last1_q  <= last;
+            last1_q  <= last0;
             have0_q  <= mask[0];
             have1_q  <= mask[1];
             have3_q  <= mask[3];
-            count1_q <= {1'b0, below3} + {2'b00, mask[3]};
-            rank2_q  <= mask[2] ? below2 : 2'd3;
-            rank3_q  <= below3;
-            valid1_q <= step;
+            valid1_q <= valid0;
+            {rank3_q, rank2_q, count1_q} <= place;
         end
         if (rst || start) valid1_q <= 1'b0;
     end

@@ -4,7 +4,7 @@
 //
 // Does: u = v - zero (mod 2^W). Stream A gets one bit a value, 1 = (u != 0); stream B gets the u that are not zero, W bits each.
 //   A word of A is written whole (m_a_tstrb = 15) when its 64 mask bits are known, the last one zero-padded; B goes through a bit_packer.
-// Latency: first raw word to the first full word of B: 6 cycles with dense data; a block takes ceil(values / 4) + 8 cycles without back-pressure.
+// Latency: first raw word to the first full word of B: 8 cycles with dense data; a block takes ceil(values / 4) + 14 cycles at most without back-pressure.
 // Throughput: 4 values a cycle, whatever the data: a raw word in two cycles, at most a B word in two cycles, an A word in sixteen.
 // Assumes: the codec box (docs/ARCHITECTURE.md). It never sets `limit`, and has no table.
 //   s_raw_tready depends on registers here and on the bit_packer's s_ready, on no ready of a neighbour.
@@ -87,14 +87,15 @@ module zvc_encoder #(
     reg             half_q;       // 1: the second step of the word
     reg [63:0]      word_q;
 
-    wire            last = (left_q == {STEPS{1'b0}});
+    reg             last_q;       // no step is left after the present one
+
     wire            step = word_valid_q && run;  // a step enters stage 1
-    wire            word_end = half_q || last;   // the present step is the last of its word
+    wire            word_end = half_q || last_q; // the present step is the last of its word
 
     wire [STEPS-1:0] steps = values[STEPS+1:2];  // whole steps of the block
     wire             tail  = |values[1:0];       // and one that is partly used
 
-    assign s_raw_tready = take_q && (!word_valid_q || (step && half_q && !last));
+    assign s_raw_tready = take_q && (!word_valid_q || (step && half_q && !last_q));
 
     always @(posedge clk) begin
         if (s_raw_tvalid && s_raw_tready) word_q <= s_raw_tdata;
@@ -102,10 +103,12 @@ module zvc_encoder #(
 
         if (start) begin
             left_q <= tail ? steps : steps - 1'b1;
+            last_q <= steps == {STEPS{1'b0}} || (steps == {{(STEPS - 1) {1'b0}}, 1'b1} && !tail);
             take_q <= 1'b1;
         end else if (step) begin
             left_q <= left_q - 1'b1;
-            if (last) take_q <= 1'b0;
+            last_q <= left_q == {{(STEPS - 1) {1'b0}}, 1'b1};
+            if (last_q) take_q <= 1'b0;
         end
 
         if (s_raw_tvalid && s_raw_tready) begin
@@ -123,24 +126,24 @@ module zvc_encoder #(
     end
 
     // ---------------------------------------------------------------------------------------------------------------
-    // Stage 1: u and the mask; value k of a step is u1_q[8k +: 8], mask1_q[k]
+    // Stage 1: the mask; value k of a step is v1_q[8k +: 8], mask1_q[k]
     // ---------------------------------------------------------------------------------------------------------------
-    reg          valid1_q;
-    reg          last1_q;
-    reg [V*W-1:0] u1_q;
-    reg [V-1:0]  mask1_q;
+    reg           valid1_q;
+    reg           last1_q;
+    reg [V*W-1:0] v1_q;
+    reg [V-1:0]   mask1_q;
 
     // A partly used last step: values[1:0] = 1, 2, 3 values; 0 = all four
     wire [V-1:0] used = {values[1:0] == 2'd0, values[1] == values[0], values[1:0] != 2'd1, 1'b1};
 
     genvar k;
     generate
-        for (k = 0; k < V; k = k + 1) begin : g_value
+        for (k = 0; k < V; k = k + 1) begin : g_mask
             wire [W-1:0] v = word_q[W*k+:W];
             always @(posedge clk) begin
                 if (run) begin
-                    u1_q[W*k+:W] <= v - zero;
-                    mask1_q[k]   <= (v != zero) && (!last || used[k]);
+                    v1_q[W*k+:W] <= v;
+                    mask1_q[k]   <= (v != zero) && (!last_q || used[k]);
                 end
             end
         end
@@ -149,57 +152,85 @@ module zvc_encoder #(
     always @(posedge clk) begin
         if (run) begin
             valid1_q <= word_valid_q;
-            last1_q  <= last;
+            last1_q  <= last_q;
         end
         if (rst) valid1_q <= 1'b0;
     end
 
     // ---------------------------------------------------------------------------------------------------------------
-    // Stage 2: the non-zero u, moved together; the first one in the top byte
+    // Stage 2: u, and where each byte of the output comes from
     // ---------------------------------------------------------------------------------------------------------------
     reg           valid2_q;
     reg           last2_q;
-    reg [V*W-1:0] bits2_q;
-    reg [2:0]     count2_q;  // values in bits2_q
+    reg [V*W-1:0] u2_q;
+    reg [2:0]     count2_q;   // values whose mask bit is set
+    reg [1:0]     first2_q;   // number of the first such value
+    reg [1:0]     second2_q;  // of the second: 1, 2, 3
+    reg           third2_q;   // the third is value 0: 2, 1: 3
 
-    wire [W-1:0] u0 = u1_q[0*W+:W];
-    wire [W-1:0] u1 = u1_q[1*W+:W];
-    wire [W-1:0] u2 = u1_q[2*W+:W];
-    wire [W-1:0] u3 = u1_q[3*W+:W];
-
-    reg [1:0] first;   // which u goes into the top byte
-    reg [1:0] second;  // and into the one below it: 1, 2, 3
-    reg [2:0] count;
+    reg [7:0]     choice;     // third, second, first, count
     always @* begin
-        casez (mask1_q)
-            4'b???1: first = 2'd0;
-            4'b??10: first = 2'd1;
-            4'b?100: first = 2'd2;
-            default: first = 2'd3;
+        case (mask1_q)
+            4'b0000: choice = {1'b0, 2'd1, 2'd0, 3'd0};
+            4'b0001: choice = {1'b0, 2'd1, 2'd0, 3'd1};
+            4'b0010: choice = {1'b0, 2'd1, 2'd1, 3'd1};
+            4'b0011: choice = {1'b0, 2'd1, 2'd0, 3'd2};
+            4'b0100: choice = {1'b0, 2'd1, 2'd2, 3'd1};
+            4'b0101: choice = {1'b0, 2'd2, 2'd0, 3'd2};
+            4'b0110: choice = {1'b0, 2'd2, 2'd1, 3'd2};
+            4'b0111: choice = {1'b0, 2'd1, 2'd0, 3'd3};
+            4'b1000: choice = {1'b0, 2'd1, 2'd3, 3'd1};
+            4'b1001: choice = {1'b0, 2'd3, 2'd0, 3'd2};
+            4'b1010: choice = {1'b0, 2'd3, 2'd1, 3'd2};
+            4'b1011: choice = {1'b1, 2'd1, 2'd0, 3'd3};
+            4'b1100: choice = {1'b0, 2'd3, 2'd2, 3'd2};
+            4'b1101: choice = {1'b1, 2'd2, 2'd0, 3'd3};
+            4'b1110: choice = {1'b1, 2'd2, 2'd1, 3'd3};
+            default: choice = {1'b0, 2'd1, 2'd0, 3'd4};
         endcase
-        casez (mask1_q)
-            4'b??11: second = 2'd1;
-            4'b?101: second = 2'd2;
-            4'b?110: second = 2'd2;
-            default: second = 2'd3;
-        endcase
-        count = {2'b00, mask1_q[0]} + {2'b00, mask1_q[1]} + {2'b00, mask1_q[2]} + {2'b00, mask1_q[3]};
     end
-    wire third = &mask1_q[2:0];  // 1: the third byte is u2, 0: u3
+
+    generate
+        for (k = 0; k < V; k = k + 1) begin : g_value
+            always @(posedge clk) if (run) u2_q[W*k+:W] <= v1_q[W*k+:W] - zero;
+        end
+    endgenerate
 
     always @(posedge clk) begin
         if (run) begin
             valid2_q <= valid1_q;
             last2_q  <= last1_q;
-            count2_q <= count;
-            bits2_q  <= {
-                first == 2'd0 ? u0 : first == 2'd1 ? u1 : first == 2'd2 ? u2 : u3,
-                second == 2'd1 ? u1 : second == 2'd2 ? u2 : u3,
-                third ? u2 : u3,
+            {third2_q, second2_q, first2_q, count2_q} <= choice;
+        end
+        if (rst) valid2_q <= 1'b0;
+    end
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Stage 3: the non-zero u, moved together; the first one in the top byte
+    // ---------------------------------------------------------------------------------------------------------------
+    reg           valid3_q;
+    reg           last3_q;
+    reg [V*W-1:0] bits3_q;
+    reg [2:0]     count3_q;  // values in bits3_q
+
+    wire [W-1:0] u0 = u2_q[0*W+:W];
+    wire [W-1:0] u1 = u2_q[1*W+:W];
+    wire [W-1:0] u2 = u2_q[2*W+:W];
+    wire [W-1:0] u3 = u2_q[3*W+:W];
+
+    always @(posedge clk) begin
+        if (run) begin
+            valid3_q <= valid2_q;
+            last3_q  <= last2_q;
+            count3_q <= count2_q;
+            bits3_q  <= {
+                first2_q[1] ? (first2_q[0] ? u3 : u2) : (first2_q[0] ? u1 : u0),
+                second2_q[1] ? (second2_q[0] ? u3 : u2) : u1,
+                third2_q ? u3 : u2,
                 u3
             };
         end
-        if (rst) valid2_q <= 1'b0;
+        if (rst) valid3_q <= 1'b0;
     end
 
     // ---------------------------------------------------------------------------------------------------------------
@@ -213,11 +244,11 @@ module zvc_encoder #(
     ) u_packer (
         .clk    (clk),
         .rst    (rst),
-        .s_valid(valid2_q && !a_stall),
+        .s_valid(valid3_q && !a_stall),
         .s_ready(packer_ready),
-        .s_bits (bits2_q),
-        .s_count({count2_q, 3'b000}),
-        .s_flush(last2_q),
+        .s_bits (bits3_q),
+        .s_count({count3_q, 3'b000}),
+        .s_flush(last3_q),
         .m_valid(m_b_tvalid),
         .m_ready(m_b_tready),
         .m_data (m_b_tdata),
@@ -242,8 +273,8 @@ module zvc_encoder #(
     generate
         for (k = 0; k < 16; k = k + 1) begin : g_gather
             always @(posedge clk) begin
-                if (gather && place_q == k) gather_q[63-4*k-:4] <= {mask1_q[0], mask1_q[1], mask1_q[2], mask1_q[3]};
-                else if (gather && place_q == 4'd0) gather_q[63-4*k-:4] <= 4'b0000;
+                if (gather && place_q == 4'd0 && k != 0) gather_q[63-4*k-:4] <= 4'b0000;
+                else if (gather && place_q == k) gather_q[63-4*k-:4] <= {mask1_q[0], mask1_q[1], mask1_q[2], mask1_q[3]};
             end
         end
     endgenerate
@@ -283,7 +314,7 @@ module zvc_encoder #(
     // ---------------------------------------------------------------------------------------------------------------
     reg done_q;
 
-    wire drained = !take_q && !valid1_q && !valid2_q && !full_q && !a_valid_q && packer_empty;
+    wire drained = !take_q && !valid1_q && !valid2_q && !valid3_q && !full_q && !a_valid_q && packer_empty;
 
     always @(posedge clk) begin
         done_q <= busy_q && drained;
