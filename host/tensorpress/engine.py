@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver: runs jobs of the engine on any device.
 
-:meth:`Engine.compress` and :meth:`Engine.decompress` take and give numpy arrays. Underneath, a :class:`Job` keeps its buffers, so that a caller
-can place data once and run many times. Everything is checked before a register is touched; an error of the job itself comes back as
-:class:`~tensorpress.errors.JobError` with its code and block, and no wait is without an end.
+:meth:`Engine.compress` and :meth:`Engine.decompress` take and give numpy arrays. Underneath, a :class:`Job` keeps its buffers, so that a
+caller can place data once and run many times. Everything is checked before a register is touched; an error of the job itself comes back
+as :class:`~tensorpress.errors.JobError` with its code and block, and no wait is without an end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding
 from tensorpress.device.base import Buffer, Device
 from tensorpress.errors import DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, JobError, TensorpressError
 from tensorpress.registers import COUNTERS, ERRORS, ID, REG, VERSION, WINDOWS, ErrorCode
+from tensorpress.tables import ROWS
 from tensorpress.values import raw_bytes, raw_words, unsigned_values
 
 if TYPE_CHECKING:
@@ -234,8 +235,8 @@ class Job:
             writes = [] if self.raw is None else [(raw, raw + self.count)]
         device.set_windows(reads, writes)
         if coding.table is not None:
-            rows = zip(coding.table.cum, coding.table.vmin)
-            device.write_registers(WINDOWS["TABLE"].offset, [cum << 16 | vmin for cum, vmin in rows])
+            table = coding.table
+            device.write_registers(WINDOWS["TABLE"].offset, [table.cum[row] << 16 | table.vmin[row] for row in range(ROWS)])
         config = REG["JOB_CONFIG"].pack(
             CODEC=CODEC_NUMBERS[coding.codec],
             DECOMPRESS=int(self.direction == "decompress"),
@@ -416,7 +417,8 @@ class Engine:
         self.version = (version >> 16, version >> 8 & 0xFF, version & 0xFF)
         if version >> 16 != VERSION >> 16:
             raise DeviceNotFoundError(
-                f"device {device.name!r}: its register map has version {'.'.join(map(str, self.version))}, this driver knows {VERSION >> 16}.x"
+                f"device {device.name!r}: its register map has version {'.'.join(map(str, self.version))},"
+                f" this driver knows {VERSION >> 16}.x"
             )
         self.capabilities = Capabilities.from_word(self.read("CAPABILITIES"))
 

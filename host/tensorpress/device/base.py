@@ -196,7 +196,6 @@ class BufferPart:
 
     def free(self) -> None:
         """See :meth:`Buffer.free`."""
-        return None
 
     def __enter__(self) -> Self:
         return self

@@ -302,7 +302,7 @@ class ModelDevice(PoolDevice):
     # ---- memory and stream
 
     def _take_stream(self, words: int, block_values: int) -> Bytes:
-        """Take `words` beats off the queue; TLAST must be on the last of them."""
+        """Take `words` beats off the queue; TLAST must be on the last of them. The block of an error is the first that is not whole."""
         beats, parts = 0, []
         for data, last in self._stream_in:
             use = min(data.size // 8, words - beats)
@@ -311,11 +311,11 @@ class ModelDevice(PoolDevice):
             at_end = use == data.size // 8
             if last and at_end and beats < words:
                 self._drop_stream(beats)
-                raise _Fault(ErrorCode.STREAM_UNDERRUN, (beats * 8 - 1) // block_values)
+                raise _Fault(ErrorCode.STREAM_UNDERRUN, beats * 8 // block_values)
             if beats == words:
                 self._drop_stream(beats)
                 if not (last and at_end):
-                    raise _Fault(ErrorCode.STREAM_OVERRUN, (beats * 8 - 1) // block_values)
+                    raise _Fault(ErrorCode.STREAM_OVERRUN, -(-beats * 8 // block_values))
                 return np.concatenate(parts)
         raise _Waiting
 

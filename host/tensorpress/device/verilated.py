@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -284,18 +285,11 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     include = Path(environment["VERILATOR_ROOT"]) / "include"
 
     digest = hashlib.sha256()
-    for file in [
-        *sources.verilog,
-        *sources.includes,
-        *sources.cpp,
-        Path(__file__),
-        include / "verilated.h",
-        include / "verilated_config.h",
-    ]:
+    for file in [*sources.verilog, *sources.includes, *sources.cpp, include / "verilated.h", include / "verilated_config.h"]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    digest.update(
-        json.dumps([sorted(spec.parameters.items()), spec.optimise, spec.trace, _run([compiler, "--version"], compiler)]).encode()
-    )
+    recipe = "".join(map(inspect.getsource, (_compile, _runtime_object, _defines)))
+    version = _run([compiler, "--version"], compiler)
+    digest.update(json.dumps([sorted(spec.parameters.items()), spec.optimise, spec.trace, version, recipe]).encode())
     name = "-".join([f"{k.lower()}{v}" for k, v in sorted(spec.parameters.items())] + ([spec.trace] if spec.trace else [])) or "default"
     folder = cache_folder()
     library = folder / f"{name}-{digest.hexdigest()[:16]}.so"
