@@ -140,8 +140,9 @@ def histogram(values: npt.ArrayLike, width: int = 8) -> npt.NDArray[np.int64]:
 def profile(tensors: Iterable[npt.ArrayLike], width: int = 8) -> npt.NDArray[np.int64]:
     """The histogram of several tensors, smoothed so that values which none of them has stay cheap.
 
-    The rule: 1/256 of the number of values seen is spread evenly over all 2^W values. Where that is less than 1 for each, all counts are first multiplied
-    by the smallest whole number that makes it 1. It costs at most 0.006 bit a value on the tensors seen, and an unseen value then costs about W + 8 bits.
+    The rule: 1/256 of the number of values seen is spread evenly over all 2^W values, rounded down. Where that is less than 1 for each, all counts are first
+    multiplied by the smallest whole number that makes it 1. It costs about 0.006 bit a value on the tensors seen, and an unseen value takes at most about
+    W + 10 bits.
 
     Returns
     -------

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speed and size of the software models beside zlib, zstd and LZ4, on the same tensors in the same run."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .codecs import CODECS, Coding, decode, encode
+from .errors import InputError
+from .tables import histogram, optimal_table, table_bytes
+from .values import raw_image, unsigned_values
+
+PEERS = ("zlib-6", "zstd-3", "lz4")
+
+_SHORTEST_SECONDS = 0.05
+_MOST_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class _Peer:
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes], bytes]
+
+
+def peers(names: Iterable[str] = PEERS) -> tuple[dict[str, _Peer], dict[str, str]]:
+    """The general-purpose compressors that are installed.
+
+    Returns
+    -------
+    found : dict
+        Name -> compressor.
+    missing : dict of str to str
+        Name -> the package that it needs.
+    """
+    found: dict[str, _Peer] = {}
+    missing: dict[str, str] = {}
+    for name in names:
+        if name == "zlib-6":
+            found[name] = _Peer(lambda data: zlib.compress(data, 6), zlib.decompress)
+        elif name == "zstd-3":
+            try:
+                import zstandard
+            except ImportError:
+                missing[name] = "zstandard"
+                continue
+            found[name] = _Peer(zstandard.ZstdCompressor(level=3).compress, zstandard.ZstdDecompressor().decompress)
+        elif name == "lz4":
+            try:
+                import lz4.frame
+            except ImportError:
+                missing[name] = "lz4"
+                continue
+            found[name] = _Peer(lz4.frame.compress, lz4.frame.decompress)
+        else:
+            raise InputError(f"unknown compressor {name!r} (known: {', '.join(PEERS)})")
+    return found, missing
+
+
+def bench(
+    tensors: Mapping[str, npt.NDArray[Any]],
+    *,
+    network: str = "",
+    kinds: Mapping[str, str] | None = None,
+    codecs: Iterable[str] = ("zvc", "ebpc", "apack"),
+    compressors: Iterable[str] = PEERS,
+    block_bytes: int = 4096,
+    zeros: Mapping[str, int] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Compress and decompress every tensor with every codec, check what comes back, and time it.
+
+    Parameters
+    ----------
+    tensors : mapping of str to numpy.ndarray
+        Integers of 8, 16 or 32 bits (see :func:`tensorpress.values.unsigned_values`); float16 and float32 are taken as bit patterns.
+    network : str
+        Copied into the rows.
+    kinds : mapping of str to str, optional
+        Tensor -> ``weight`` or ``activation``; without it, what stands before the first ``/`` of the name.
+    codecs, compressors : iterable of str
+        Ours, and the general-purpose ones. A codec that has no such width is left out for that tensor, a compressor that is not installed for all
+        (``progress`` is told its name).
+    block_bytes : int
+        Raw bytes of a block of our codecs.
+    zeros : mapping of str to int, optional
+        Tensor -> zero point (as the tensor's dtype has it) for zvc and ebpc; 0 elsewhere.
+    progress : callable, optional
+        Called with a line of text at each tensor.
+
+    Returns
+    -------
+    list of dict
+        ``network, tensor, kind, codec, direction ("compress" or "decompress"), device ("software"), values, raw_bytes, coded_bytes, mb_per_s, ok``.
+        ``coded_bytes`` counts index, payload and table; ``mb_per_s`` are 10^6 raw bytes per second, the best of a few rounds on one core, after
+        warming up, without the search for the table.
+    """
+    rows: list[dict[str, Any]] = []
+    found, missing = peers(compressors)
+    say = progress or (lambda text: None)
+    for name, package in missing.items():
+        say(f"{name} is left out: the package {package} is not installed")
+    warm: set[tuple[str, int]] = set()
+    for number, (tensor, array) in enumerate(tensors.items()):
+        say(f"{tensor} ({number + 1} of {len(tensors)})")
+        array = np.ascontiguousarray(array)
+        width = 8 * array.dtype.itemsize
+        if array.dtype.kind == "f" and width in (16, 32):
+            array = array.view(f"u{array.dtype.itemsize}")
+        values = unsigned_values(array, width)
+        image = raw_image(values, width).tobytes()
+        kind = (kinds or {}).get(tensor, tensor.split("/", 1)[0] if "/" in tensor else "")
+        common = {"network": network, "tensor": tensor, "kind": kind, "device": "software", "values": len(values), "raw_bytes": len(image)}
+
+        def add(codec: str, coded_bytes: int, ok: bool, seconds: tuple[float, float], common: dict[str, Any] = common) -> None:
+            for direction, spent in zip(("compress", "decompress"), seconds):
+                speed = common["raw_bytes"] / max(spent, 1e-9) / 1e6
+                rows.append({**common, "codec": codec, "direction": direction, "coded_bytes": coded_bytes, "mb_per_s": speed, "ok": ok})
+
+        for codec in codecs:
+            if codec not in CODECS:
+                raise InputError(f"unknown codec {codec!r} (known: {', '.join(CODECS)})")
+            if width not in CODECS[codec].widths:
+                continue
+            table = optimal_table(histogram(values, width), width) if CODECS[codec].uses_table else None
+            zero = int((zeros or {}).get(tensor, 0)) % (1 << width) if CODECS[codec].uses_zero else 0
+            coding = Coding(codec, width=width, block_values=8 * block_bytes // width, zero=zero, table=table)
+            if (codec, width) not in warm:
+                few = values[:256]
+                decode(encode(few, coding), len(few), coding)
+                decode(encode(np.zeros_like(few), coding), len(few), coding)
+                warm.add((codec, width))
+            spent, coded = _best(lambda coding=coding, values=values: encode(values, coding))
+            back_spent, back = _best(lambda coding=coding, coded=coded, count=len(values): decode(coded, count, coding))
+            size = coded.nbytes + (table_bytes(width) if table is not None else 0)
+            add(codec, size, bool(np.array_equal(back, values)), (spent, back_spent))
+        for name, peer in found.items():
+            spent, data = _best(lambda peer=peer, image=image: peer.compress(image))
+            back_spent, restored = _best(lambda peer=peer, data=data: peer.decompress(data))
+            add(name, len(data), restored == image, (spent, back_spent))
+    return rows
+
+
+def _best(action: Callable[[], Any]) -> tuple[float, Any]:
+    """Shortest time of a few rounds, and the result."""
+    best, total, rounds, result = float("inf"), 0.0, 0, None
+    while rounds == 0 or (total < _SHORTEST_SECONDS and rounds < _MOST_ROUNDS):
+        start = time.perf_counter()
+        result = action()
+        spent = time.perf_counter() - start
+        best, total, rounds = min(best, spent), total + spent, rounds + 1
+    return best, result
