@@ -15,7 +15,7 @@ from tensorpress.errors import InputError
 from tensorpress.tensors import NamedTensor, NoMatchError, load_tensors
 
 AUTO = "auto"
-ALL = "all"
+EVERY = ("all", AUTO)
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def unusable(tensor: NamedTensor, codec: str) -> str | None:
     return f"{codec} takes no {tensor.width}-bit values (only {', '.join(map(str, widths))})"
 
 
-def codec_names(given: Sequence[str] | None, default: Sequence[str], *, auto: bool = False) -> list[str]:
-    """Codec names from options that may repeat or hold commas; ``all`` is `default`.
+def codec_names(given: Sequence[str] | None, default: Sequence[str]) -> list[str]:
+    """Codec names from options that may repeat or hold commas; ``all`` and ``auto`` are `default`.
 
     Raises
     ------
@@ -126,10 +126,9 @@ def codec_names(given: Sequence[str] | None, default: Sequence[str], *, auto: bo
         return list(default)
     chosen: list[str] = []
     for name in names:
-        if name not in CODECS and name != ALL and not (auto and name == AUTO):
-            known = [*CODECS, ALL, *([AUTO] if auto else [])]
-            raise InputError(f"unknown codec {name!r} (known: {', '.join(known)})")
-        chosen += [one for one in (default if name == ALL else [name]) if one not in chosen]
+        if name not in (*CODECS, *EVERY):
+            raise InputError(f"unknown codec {name!r} (known: {', '.join((*CODECS, *EVERY))})")
+        chosen += [one for one in (default if name in EVERY else [name]) if one not in chosen]
     return chosen
 
 

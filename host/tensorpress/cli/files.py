@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tensorpress import tables
 from tensorpress.cli import options as o
-from tensorpress.cli.choices import AUTO, Choice, codec_names, load_all, load_tables_file, ordered, table_maker, unusable
+from tensorpress.cli.choices import Choice, codec_names, load_all, load_tables_file, ordered, table_maker, unusable
 from tensorpress.cli.console import CheckError, Report, check_place, counted, decimal, integer, make_table, new_file, progress
 from tensorpress.cli.transfers import json_row
 from tensorpress.codecs import CODECS, Coded, decode, index_entry, raw_image, split_entry
@@ -108,11 +108,14 @@ def compress(
     files: o.Inputs,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.tpz", rich_help_panel=o.OUTPUT, help="The file to write.")],
     codec: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            "--codec", metavar="NAME", rich_help_panel=o.CODING, help="raw, zvc, ebpc, apack, or auto: the smallest for each tensor."
+            "--codec",
+            metavar="NAME",
+            rich_help_panel=o.CODING,
+            help="raw, zvc, ebpc, apack, or auto: all of them. Of several, each tensor gets the smallest. Default: auto.",
         ),
-    ] = AUTO,
+    ] = None,
     names: o.Names = None,
     manifest: o.Manifest = None,
     network: o.Network = None,
@@ -128,7 +131,7 @@ def compress(
     json: o.Json = None,
 ) -> None:
     """Compress tensors into one .tpz file."""
-    (chosen,) = codec_names([codec], (codec,), auto=True)
+    codecs = codec_names(codec, tuple(CODECS))
     check_place(output, force=force, suffixes=(".tpz",))
     report = Report(json)
     choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
@@ -138,10 +141,10 @@ def compress(
         for tensor in tensors:
             step(tensor.name)
             stored = ordered(tensor, order)
-            problem = None if chosen == AUTO else unusable(tensor, chosen)
-            if problem is not None:
-                report.note(f"{tensor.name} is stored raw: {problem}")
-            coding, coded = choice.smallest(stored, None if chosen == AUTO else ["raw" if problem is not None else chosen])
+            usable = [one for one in codecs if unusable(tensor, one) is None]
+            if not usable:
+                report.note(f"{tensor.name} is stored raw: {'; '.join(str(unusable(tensor, one)) for one in codecs)}")
+            coding, coded = choice.smallest(stored, usable or ["raw"])
             crc32 = zlib.crc32(raw_image(stored.values, stored.width).tobytes())
             done.append(CompressedTensor(tensor.name, tensor.dtype, tensor.array.shape, coding, coded, tensor.order(order), crc32))
             report.rows.append(json_row(tensor, coding.codec, "compress", "software", done[-1].coded_bytes))
