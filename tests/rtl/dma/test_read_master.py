@@ -32,6 +32,8 @@ class Data(StreamMonitor):
         return (int(self.dut.m_data.value), int(self.dut.m_data_tag.value), int(self.dut.m_data_last.value))
 
     def _drive(self):
+        if self.reset.is_active():
+            return
         if int(self.dut.error.value):
             self.errors.append(int(self.dut.error_response.value))
         assert int(self.dut.beats_valid.value) == int(self.dut.m_data_valid.value)
