@@ -127,22 +127,14 @@ def load(text: str) -> Map:
     raw = tomllib.loads(text)
     head = raw.get("map", {})
     _only(head, {"name", "address_width", "id", "version"}, "map")
-    registers = tuple(
-        sorted(
-            (_register(entry) for entry in raw.get("register", [])),
-            key=lambda r: r.offset,
-        )
-    )
+    registers = tuple(sorted((_register(entry) for entry in raw.get("register", [])), key=lambda r: r.offset))
     windows = tuple(sorted((_window(entry) for entry in raw.get("window", [])), key=lambda w: w.offset))
     errors = tuple(sorted((_error(entry) for entry in raw.get("error", [])), key=lambda e: e.code))
     _only(raw, {"map", "register", "window", "error"}, "the file")
     width, identity, version = (_integer(head, key, "map") for key in ("address_width", "id", "version"))
     result = Map(str(head.get("name")), width, identity, version, registers, windows, errors)
     _check_addresses(result)
-    _check_unique(
-        [register.name for register in registers] + [window.name for window in windows],
-        "register name",
-    )
+    _check_unique([register.name for register in registers] + [window.name for window in windows], "register name")
     _check_unique([error.name for error in errors], "error name")
     _check_unique([error.code for error in errors], "error code")
     for what, value in (("id", result.id), ("version", result.version)):
@@ -188,23 +180,12 @@ def _access(entry: Mapping[str, Any], where: str) -> str:
 def _register(entry: Mapping[str, Any]) -> Register:
     name = _name(entry, "register")
     _only(entry, {"name", "offset", "access", "description", "fields"}, name)
-    fields = tuple(
-        sorted(
-            (_field(name, field) for field in entry.get("fields", [])),
-            key=lambda f: f.shift,
-        )
-    )
+    fields = tuple(sorted((_field(name, field) for field in entry.get("fields", [])), key=lambda f: f.shift))
     _check_unique([field.name for field in fields], f"field name of {name}")
     for low, high in pairwise(fields):
         if low.mask & high.mask:
             raise MapError(f"{name}: fields {low.name} and {high.name} overlap")
-    return Register(
-        name,
-        _integer(entry, "offset", name),
-        _access(entry, name),
-        _description(entry, name),
-        fields,
-    )
+    return Register(name, _integer(entry, "offset", name), _access(entry, name), _description(entry, name), fields)
 
 
 def _field(register: str, entry: Mapping[str, Any]) -> Field:
@@ -214,24 +195,13 @@ def _field(register: str, entry: Mapping[str, Any]) -> Field:
     match = re.fullmatch(r"(\d+):(\d+)", str(entry.get("bits")))
     if match is None or not 0 <= int(match[2]) <= int(match[1]) < BITS:
         raise MapError(f"{where}: bits {entry.get('bits')!r} are not high:low in 31..0")
-    return Field(
-        name,
-        int(match[2]),
-        int(match[1]) - int(match[2]) + 1,
-        _description(entry, where),
-    )
+    return Field(name, int(match[2]), int(match[1]) - int(match[2]) + 1, _description(entry, where))
 
 
 def _window(entry: Mapping[str, Any]) -> Window:
     name = _name(entry, "window")
     _only(entry, {"name", "offset", "words", "access", "description"}, name)
-    return Window(
-        name,
-        _integer(entry, "offset", name),
-        _integer(entry, "words", name),
-        _access(entry, name),
-        _description(entry, name),
-    )
+    return Window(name, _integer(entry, "offset", name), _integer(entry, "words", name), _access(entry, name), _description(entry, name))
 
 
 def _error(entry: Mapping[str, Any]) -> Error:
@@ -289,23 +259,12 @@ def verilog(result: Map) -> str:
         lines += ["", f"`define REG_{register.name} {width}'h{register.offset:03X}"]
         for field in register.fields:
             prefix = f"`define REG_{register.name}_{field.name}"
-            lines += [
-                f"{prefix}_BITS {field.bits}",
-                f"{prefix}_SHIFT {field.shift}",
-                f"{prefix}_WIDTH {field.width}",
-            ]
+            lines += [f"{prefix}_BITS {field.bits}", f"{prefix}_SHIFT {field.shift}", f"{prefix}_WIDTH {field.width}"]
     for window in result.windows:
-        lines += [
-            "",
-            f"`define REG_{window.name} {width}'h{window.offset:03X}",
-            f"`define REG_{window.name}_WORDS {window.words}",
-        ]
+        lines += ["", f"`define REG_{window.name} {width}'h{window.offset:03X}", f"`define REG_{window.name}_WORDS {window.words}"]
         size_bits = (window.words * WORD).bit_length() - 1
         lines.append(f"`define REG_IS_{window.name}(address) ((address) >> {size_bits} == {width}'h{window.offset:03X} >> {size_bits})")
-    lines += [
-        "",
-        "// The word address (bits 1:0 = 0) is that of a register or in a window",
-    ]
+    lines += ["", "// The word address (bits 1:0 = 0) is that of a register or in a window"]
     tests = [f"(address) == `REG_{register.name}" for register in result.registers]
     tests += [f"`REG_IS_{window.name}(address)" for window in result.windows]
     lines.append("`define REG_IS_MAPPED(address) ( \\")
@@ -468,23 +427,11 @@ def markdown(result: Map) -> str:
     lines += ["", "## Fields"]
     for register in result.registers:
         if register.fields:
-            lines += [
-                "",
-                f"### {register.name} (0x{register.offset:03X})",
-                "",
-                "| bits | field | description |",
-                "|---|---|---|",
-            ]
+            lines += ["", f"### {register.name} (0x{register.offset:03X})", "", "| bits | field | description |", "|---|---|---|"]
             for part in reversed(register.fields):
                 bits = part.bits if part.width > 1 else str(part.shift)
                 lines.append(f"| {bits} | {part.name} | {_cell(part.description)} |")
-    lines += [
-        "",
-        "## Error codes",
-        "",
-        "| code | name | description |",
-        "|---|---|---|",
-    ]
+    lines += ["", "## Error codes", "", "| code | name | description |", "|---|---|---|"]
     lines += [f"| {error.code} | {error.name} | {_cell(error.description)} |" for error in result.errors]
     return "\n".join([*lines, ""])
 

@@ -68,13 +68,7 @@ def test_fields_get_and_insert() -> None:
         part.insert(0, -1)
     word = registers.REG["JOB_CONFIG"].pack(CODEC=3, DECOMPRESS=1, ZERO=7)
     assert word == 0x713
-    assert registers.REG["JOB_CONFIG"].unpack(word) == {
-        "CODEC": 3,
-        "DECOMPRESS": 1,
-        "STREAM": 0,
-        "SIGNED": 0,
-        "ZERO": 7,
-    }
+    assert registers.REG["JOB_CONFIG"].unpack(word) == {"CODEC": 3, "DECOMPRESS": 1, "STREAM": 0, "SIGNED": 0, "ZERO": 7}
 
 
 def test_every_register_and_error_is_in_the_tables() -> None:
@@ -85,10 +79,7 @@ def test_every_register_and_error_is_in_the_tables() -> None:
         assert f"| {error.code} | {error.name} |" in text
 
 
-@pytest.mark.skipif(
-    shutil.which("iverilog") is None,
-    reason="Icarus Verilog (iverilog) is not installed",
-)
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog (iverilog) is not installed")
 def test_verilog_header_means_the_same(tmp_path: Path) -> None:
     """Simulate the header: every address, field and error code, and REG_IS_MAPPED over the whole address space."""
     prints = [f'$display("{register.name} %0d", `REG_{register.name});' for register in MAP.registers]
@@ -110,19 +101,7 @@ def test_verilog_header_means_the_same(tmp_path: Path) -> None:
         + "\nend\nendmodule\n"
     )
     program = tmp_path / "show"
-    subprocess.run(
-        [
-            "iverilog",
-            "-g2005",
-            "-Wall",
-            f"-I{ROOT / 'rtl' / 'csr'}",
-            "-o",
-            str(program),
-            str(source),
-        ],
-        check=True,
-        timeout=60,
-    )
+    subprocess.run(["iverilog", "-g2005", "-Wall", f"-I{ROOT / 'rtl' / 'csr'}", "-o", str(program), str(source)], check=True, timeout=60)
     lines = subprocess.run([str(program)], check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
     expected = [f"{register.name} {register.offset}" for register in MAP.registers]
     expected += [
@@ -157,38 +136,23 @@ def part(name: str, bits: str) -> str:
         (entry() + entry(offset=4), "register name X is used twice"),
         (entry(name="x"), "bad name 'x'"),
         (entry(access="rx"), "access 'rx'"),
-        (
-            entry(fields=part("A", "3:0") + "," + part("B", "7:3")),
-            "X: fields A and B overlap",
-        ),
-        (
-            entry(fields=part("A", "3:0") + "," + part("A", "7:4")),
-            "field name of X A is used twice",
-        ),
+        (entry(fields=part("A", "3:0") + "," + part("B", "7:3")), "X: fields A and B overlap"),
+        (entry(fields=part("A", "3:0") + "," + part("A", "7:4")), "field name of X A is used twice"),
         (entry(fields=part("A", "32:0")), "are not high:low in 31..0"),
         (entry(fields=part("A", "0:3")), "are not high:low in 31..0"),
         (entry() + 'colour = "red"\n', "X: unknown key colour"),
         (entry().replace('description = "d"\n', ""), "X has no description"),
-        (
-            entry().replace("offset = 0", 'offset = "0"'),
-            "X: offset '0' is not a whole number",
-        ),
+        (entry().replace("offset = 0", 'offset = "0"'), "X: offset '0' is not a whole number"),
         (
             entry(offset=0x500) + '[[window]]\nname = "W"\noffset = 0x400\nwords = 256\naccess = "wo"\ndescription = "d"\n',
             "W and X overlap at 0x500",
         ),
-        (
-            '[[window]]\nname = "W"\noffset = 0x404\nwords = 256\naccess = "wo"\ndescription = "d"\n',
-            "aligned to its size",
-        ),
+        ('[[window]]\nname = "W"\noffset = 0x404\nwords = 256\naccess = "wo"\ndescription = "d"\n', "aligned to its size"),
         (
             '[[error]]\ncode = 1\nname = "E"\ndescription = "d"\n[[error]]\ncode = 1\nname = "F"\ndescription = "d"\n',
             "error code 1 is used twice",
         ),
-        (
-            '[[error]]\ncode = 256\nname = "E"\ndescription = "d"\n',
-            "code 256 does not fit 8 bits",
-        ),
+        ('[[error]]\ncode = 256\nname = "E"\ndescription = "d"\n', "code 256 does not fit 8 bits"),
     ],
 )
 def test_bad_maps_are_refused(text: str, message: str) -> None:

@@ -115,19 +115,12 @@ def raw_words(values: Sequence[int], width: int) -> list[int]:
     """Values as the words of the raw image, zero-padded."""
     image = b"".join(int(value).to_bytes(width // 8, "little") for value in values)
     image += bytes(-len(image) % 8)
-    return [
-        int.from_bytes(image[at : at + 8], "little") for at in range(0, len(image), 8)
-    ]
+    return [int.from_bytes(image[at : at + 8], "little") for at in range(0, len(image), 8)]
 
 
-def mixed_values(
-    rng: random.Random, count: int, width: int, zero: int, share: float
-) -> list[int]:
+def mixed_values(rng: random.Random, count: int, width: int, zero: int, share: float) -> list[int]:
     """Random values; about `share` of them are `zero`."""
-    return [
-        zero if rng.random() < share else rng.randrange(1 << width)
-        for _ in range(count)
-    ]
+    return [zero if rng.random() < share else rng.randrange(1 << width) for _ in range(count)]
 
 
 def smooth_values(rng: random.Random, count: int, width: int) -> list[int]:
@@ -143,17 +136,10 @@ def edge_cases(config: BoxConfig, zero: int) -> dict[str, list[int]]:
     """The named edges of a block: lengths around a word and around the block, and the extreme contents."""
     rng = random.Random(f"edges:{config.codec}:{config.block_bytes}:{zero}")
     full, top = config.block_values, (1 << config.width) - 1
-    nonzero = (
-        [value for value in range(top + 1) if value != zero]
-        if config.width <= 8
-        else []
-    )
+    nonzero = [value for value in range(top + 1) if value != zero] if config.width <= 8 else []
 
     def without_zero(count: int) -> list[int]:
-        return [
-            rng.choice(nonzero) if nonzero else (zero + rng.randint(1, top)) % (top + 1)
-            for _ in range(count)
-        ]
+        return [rng.choice(nonzero) if nonzero else (zero + rng.randint(1, top)) % (top + 1) for _ in range(count)]
 
     cases = {
         "one value": [(zero + 1) % (top + 1)],
@@ -167,37 +153,13 @@ def edge_cases(config: BoxConfig, zero: int) -> dict[str, list[int]]:
         "ramp": [k & top for k in range(full)],
         "last value only": [zero] * (full - 1) + [(zero + 9) % (top + 1)],
         "first value only": [(zero + 9) % (top + 1)] + [zero] * (full - 1),
-        "largest expansion": config.expansion(full, zero)
-        if config.expansion
-        else without_zero(full),
+        "largest expansion": config.expansion(full, zero) if config.expansion else without_zero(full),
         "smooth": smooth_values(rng, full, config.width),
     }
-    for count in (
-        2,
-        3,
-        4,
-        5,
-        7,
-        8,
-        9,
-        15,
-        16,
-        17,
-        63,
-        64,
-        65,
-        full // 2,
-        full - 9,
-        full - 8,
-        full - 7,
-        full - 1,
-        full,
-    ):
+    for count in (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 64, 65, full // 2, full - 9, full - 8, full - 7, full - 1, full):
         cases[f"{count} values"] = mixed_values(rng, count, config.width, zero, 0.4)
     for percent in (10, 50, 90, 99):
-        cases[f"{percent} % zeros"] = mixed_values(
-            rng, full, config.width, zero, percent / 100
-        )
+        cases[f"{percent} % zeros"] = mixed_values(rng, full, config.width, zero, percent / 100)
     return cases
 
 
@@ -216,13 +178,7 @@ def pressures(ports: Sequence[str]) -> Iterator[dict[str, str]]:
 class _Box:
     """What encoders and decoders share: clock, reset, table, start, done."""
 
-    def __init__(
-        self,
-        dut: Any,
-        config: BoxConfig,
-        sources: Sequence[StreamSource],
-        sinks: Sequence[StreamSink],
-    ) -> None:
+    def __init__(self, dut: Any, config: BoxConfig, sources: Sequence[StreamSource], sinks: Sequence[StreamSink]) -> None:
         self.dut, self.config, self.sources, self.sinks = dut, config, sources, sinks
         self.running = False
         self.cycle = 0
@@ -247,11 +203,7 @@ class _Box:
     async def load_table(self) -> None:
         """Send the table words."""
         for address, data in self.config.table_words:
-            (
-                self.dut.table_valid.value,
-                self.dut.table_address.value,
-                self.dut.table_data.value,
-            ) = 1, address, data
+            (self.dut.table_valid.value, self.dut.table_address.value, self.dut.table_data.value) = 1, address, data
             await RisingEdge(self.dut.clk)
         self.dut.table_valid.value = 0
         await clock.wait_cycles(self.dut, 2)
@@ -269,15 +221,7 @@ class _Box:
             if int(done):
                 assert self.running, f"done without a block, in cycle {self.cycle}"
                 self.running = False
-                self._done.append(
-                    (
-                        self.cycle,
-                        {
-                            name: int(getattr(self.dut, name).value)
-                            for name in self._results
-                        },
-                    )
-                )
+                self._done.append((self.cycle, {name: int(getattr(self.dut, name).value) for name in self._results}))
 
     def set_pressure(self, pressure: Mapping[str, str], seed: int | str = 0) -> None:
         """Set the profile of each port, by its prefix."""
@@ -333,12 +277,8 @@ class _Box:
         for _ in range(cycles):
             await RisingEdge(self.dut.clk)
         for sink in self.sinks:
-            assert not sink.beats, (
-                f"{len(sink.beats)} beats on {sink.prefix} after the end of the block"
-            )
-            assert not int(sink.valid.value), (
-                f"{sink.prefix} is valid after the end of the block"
-            )
+            assert not sink.beats, f"{len(sink.beats)} beats on {sink.prefix} after the end of the block"
+            assert not int(sink.valid.value), f"{sink.prefix} is valid after the end of the block"
 
 
 class EncoderBox(_Box):
@@ -353,9 +293,7 @@ class EncoderBox(_Box):
         super().__init__(dut, config, [self.raw], [self.a, self.b])
         self._results = ("a_words", "limit")
 
-    async def begin_block(
-        self, values: Sequence[int], zero: int, *, early: int = 0
-    ) -> int:
+    async def begin_block(self, values: Sequence[int], zero: int, *, early: int = 0) -> int:
         """Queue the raw words (`early` cycles before `start`) and start; returns the cycle of `start`."""
         await self._set_zero(zero)
         self.raw.send(raw_words(values, self.config.width))
@@ -363,85 +301,45 @@ class EncoderBox(_Box):
             await clock.wait_cycles(self.dut, early)
         return await self._pulse_start(len(values))
 
-    async def encode(
-        self,
-        what: str,
-        values: Sequence[int],
-        zero: int = 0,
-        *,
-        early: int = 0,
-        slow: bool = False,
-    ) -> int:
+    async def encode(self, what: str, values: Sequence[int], zero: int = 0, *, early: int = 0, slow: bool = False) -> int:
         """Code one block and check everything about it; returns the cycles from `start` to `done`, both counted."""
         expected = self.config.streams(values, zero)
         first = await self.begin_block(values, zero, early=early)
-        last, results = await self._wait_done(
-            (40 * len(values) + 4000) * (SLOW if slow else 1), what
-        )
-        assert results["limit"] == int(expected.limit), (
-            f"{what}: limit is {results['limit']}, expected {int(expected.limit)}"
-        )
+        last, results = await self._wait_done((40 * len(values) + 4000) * (SLOW if slow else 1), what)
+        assert results["limit"] == int(expected.limit), f"{what}: limit is {results['limit']}, expected {int(expected.limit)}"
         if expected.limit:
             await self.abort()
             return last - first + 1
-        self._check_a(
-            what, [int(word) for word in expected.a_stream], results["a_words"], last
-        )
+        self._check_a(what, [int(word) for word in expected.a_stream], results["a_words"], last)
         self._check_b(what, [int(word) for word in expected.b_stream], last)
-        assert self.raw.idle, (
-            f"{what}: {len(self.raw.queue) + 1} raw words were not taken"
-        )
+        assert self.raw.idle, f"{what}: {len(self.raw.queue) + 1} raw words were not taken"
         return last - first + 1
 
     def _check_a(self, what: str, expected: list[int], a_words: int, last: int) -> None:
-        assert a_words == len(expected), (
-            f"{what}: a_words is {a_words}, expected {len(expected)}"
-        )
+        assert a_words == len(expected), f"{what}: a_words is {a_words}, expected {len(expected)}"
         parts: dict[tuple[int, int], int] = {}
-        for beat, when in zip(self.a.beats, self.a.cycles):
-            assert when <= last, (
-                f"{what}: a part of A was accepted {when - last} cycles after done"
-            )
-            assert beat["strb"], (
-                f"{what}: a beat of A without strobe at word {beat['address']}"
-            )
+        for beat, when in zip(self.a.beats, self.a.cycles, strict=True):
+            assert when <= last, f"{what}: a part of A was accepted {when - last} cycles after done"
+            assert beat["strb"], f"{what}: a beat of A without strobe at word {beat['address']}"
             for part in range(4):
                 if beat["strb"] >> (3 - part) & 1:
                     place = (beat["address"], part)
-                    assert place not in parts, (
-                        f"{what}: part {part} of A word {beat['address']} was written twice"
-                    )
-                    assert beat["address"] < len(expected), (
-                        f"{what}: A word {beat['address']} was written, A has {len(expected)}"
-                    )
+                    assert place not in parts, f"{what}: part {part} of A word {beat['address']} was written twice"
+                    assert beat["address"] < len(expected), f"{what}: A word {beat['address']} was written, A has {len(expected)}"
                     parts[place] = beat["data"] >> (48 - 16 * part) & 0xFFFF
-        missing = [
-            place
-            for place in itertools.product(range(len(expected)), range(4))
-            if place not in parts
-        ]
-        assert not missing, (
-            f"{what}: {len(missing)} parts of A were not written, the first is part {missing[0][1]} of word {missing[0][0]}"
-        )
+        missing = [place for place in itertools.product(range(len(expected)), range(4)) if place not in parts]
+        assert not missing, f"{what}: {len(missing)} parts of A were not written, the first is part {missing[0][1]} of word {missing[0][0]}"
         for number, word in enumerate(expected):
             got = sum(parts[number, part] << (48 - 16 * part) for part in range(4))
-            assert got == word, (
-                f"{what}: word {number} of A is {got:016x}, expected {word:016x}"
-            )
+            assert got == word, f"{what}: word {number} of A is {got:016x}, expected {word:016x}"
         self.a.clear()
 
     def _check_b(self, what: str, expected: list[int], last: int) -> None:
         got = list(self.b.beats)
-        assert len(got) == len(expected), (
-            f"{what}: B has {len(got)} words, expected {len(expected)}"
-        )
-        for number, (word, right) in enumerate(zip(got, expected)):
-            assert word == right, (
-                f"{what}: word {number} of B is {word:016x}, expected {right:016x}"
-            )
-        assert not got or self.b.cycles[-1] <= last, (
-            f"{what}: a word of B was accepted after done"
-        )
+        assert len(got) == len(expected), f"{what}: B has {len(got)} words, expected {len(expected)}"
+        for number, (word, right) in enumerate(zip(got, expected, strict=True)):
+            assert word == right, f"{what}: word {number} of B is {word:016x}, expected {right:016x}"
+        assert not got or self.b.cycles[-1] <= last, f"{what}: a word of B was accepted after done"
         self.b.clear()
 
 
@@ -452,9 +350,7 @@ class _EndedSource(StreamSource):
         super().__init__(dut, prefix)
         self.end = getattr(dut, f"{prefix}_end")
         self.end.value = 0
-        self._left: int | None = (
-            None  # cycles until end; None: the stream is not complete, or not started
-        )
+        self._left: int | None = None  # cycles until end; None: the stream is not complete, or not started
         self._target: int | None = None
         self._delay = 0
         cocotb.start_soon(self._drive_end())
@@ -492,15 +388,7 @@ class DecoderBox(_Box):
         self._results = ("corrupt",)
 
     async def begin_block(
-        self,
-        a: Sequence[int],
-        b: Sequence[int],
-        count: int,
-        zero: int,
-        *,
-        early: int = 0,
-        late: int = 0,
-        end_delay: int = 0,
+        self, a: Sequence[int], b: Sequence[int], count: int, zero: int, *, early: int = 0, late: int = 0, end_delay: int = 0
     ) -> int:
         """Start a block; its words are queued `early` cycles before or `late` cycles after. Returns the cycle of `start`."""
         await self._set_zero(zero)
@@ -539,36 +427,20 @@ class DecoderBox(_Box):
         a, b = [int(word) for word in a], [int(word) for word in b]
         values, corrupt = decode_block(a, b, count, self.config.coding(zero))
         expected = raw_words([int(value) for value in values], self.config.width)
-        first = await self.begin_block(
-            a, b, count, zero, early=early, late=late, end_delay=end_delay
-        )
-        last, results = await self._wait_done(
-            (40 * count + 4000) * (SLOW if slow else 1), what
-        )
+        first = await self.begin_block(a, b, count, zero, early=early, late=late, end_delay=end_delay)
+        last, results = await self._wait_done((40 * count + 4000) * (SLOW if slow else 1), what)
         self.a.stop()
         self.b.stop()
         got = list(self.raw.beats)
         if corrupt or results["corrupt"]:
-            assert results["corrupt"] or not corrupt, (
-                f"{what}: a missing bit was not noticed"
-            )
-            assert corrupt or not self.config.strict_corrupt, (
-                f"{what}: corrupt, but every bit was there"
-            )
-            assert len(got) <= len(expected), (
-                f"{what}: {len(got)} raw words of a corrupt block, at most {len(expected)}"
-            )
+            assert results["corrupt"] or not corrupt, f"{what}: a missing bit was not noticed"
+            assert corrupt or not self.config.strict_corrupt, f"{what}: corrupt, but every bit was there"
+            assert len(got) <= len(expected), f"{what}: {len(got)} raw words of a corrupt block, at most {len(expected)}"
         else:
-            assert len(got) == len(expected), (
-                f"{what}: {len(got)} raw words, expected {len(expected)}"
-            )
-            for number, (word, right) in enumerate(zip(got, expected)):
-                assert word == right, (
-                    f"{what}: raw word {number} is {word:016x}, expected {right:016x}"
-                )
-        assert not got or self.raw.cycles[-1] <= last, (
-            f"{what}: a raw word was accepted after done"
-        )
+            assert len(got) == len(expected), f"{what}: {len(got)} raw words, expected {len(expected)}"
+            for number, (word, right) in enumerate(zip(got, expected, strict=True)):
+                assert word == right, f"{what}: raw word {number} is {word:016x}, expected {right:016x}"
+        assert not got or self.raw.cycles[-1] <= last, f"{what}: a raw word was accepted after done"
         self.raw.clear()
         return last - first + 1
 
@@ -607,16 +479,8 @@ def add_encoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         for number, pressure in enumerate(pressures(EncoderBox.PORTS)):
             box.set_pressure(pressure, number)
             count = rng.randint(1, min(full, 512))
-            values = mixed_values(
-                rng, count, config.width, config.zeros[-1], rng.random()
-            )
-            await box.encode(
-                f"{count} values with pauses {pressure}",
-                values,
-                config.zeros[-1],
-                slow=True,
-                early=number % 3,
-            )
+            values = mixed_values(rng, count, config.width, config.zeros[-1], rng.random())
+            await box.encode(f"{count} values with pauses {pressure}", values, config.zeros[-1], slow=True, early=number % 3)
         await box.expect_silence()
 
     async def back_to_back(dut: Any) -> None:
@@ -625,14 +489,9 @@ def add_encoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         await box.begin()
         rng = random.Random(f"blocks:{config.codec}")
         for number in range(25):
-            box.set_pressure(
-                {port: "light" for port in EncoderBox.PORTS} if number >= 15 else {},
-                number,
-            )
+            box.set_pressure(dict.fromkeys(EncoderBox.PORTS, "light") if number >= 15 else {}, number)
             count = rng.choice((1, 3, 8, 9, 64, rng.randint(1, min(full, 700))))
-            values = mixed_values(
-                rng, count, config.width, 0, rng.choice((0.0, 0.3, 0.8, 1.0))
-            )
+            values = mixed_values(rng, count, config.width, 0, rng.choice((0.0, 0.3, 0.8, 1.0)))
             await box.encode(f"block {number} of {count} values", values, 0, slow=True)
         await box.expect_silence()
 
@@ -642,28 +501,13 @@ def add_encoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         await box.begin()
         rng = random.Random(f"abort:{config.codec}")
         span = min(full, 300)
-        for number, cycles in enumerate(
-            [0, 1, 2, 3, 4, 5, 6, 7, 8, *(rng.randint(9, span) for _ in range(16))]
-        ):
-            box.set_pressure(
-                {
-                    port: rng.choice(("none", "light", "heavy"))
-                    for port in EncoderBox.PORTS
-                }
-                if number % 2
-                else {},
-                number,
-            )
+        for number, cycles in enumerate([0, 1, 2, 3, 4, 5, 6, 7, 8, *(rng.randint(9, span) for _ in range(16))]):
+            box.set_pressure({port: rng.choice(("none", "light", "heavy")) for port in EncoderBox.PORTS} if number % 2 else {}, number)
             await box.begin_block(mixed_values(rng, full, config.width, 0, 0.3), 0)
             await clock.wait_cycles(dut, cycles)
             await box.abort()
             count = rng.randint(1, 100)
-            await box.encode(
-                f"after rst in cycle {cycles}",
-                mixed_values(rng, count, config.width, 0, 0.3),
-                0,
-                slow=True,
-            )
+            await box.encode(f"after rst in cycle {cycles}", mixed_values(rng, count, config.width, 0, 0.3), 0, slow=True)
         await box.expect_silence()
 
     async def cycles(dut: Any) -> None:
@@ -673,33 +517,21 @@ def add_encoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         await box.begin()
         box.set_pressure({})
         for name, values in edge_cases(config, config.zeros[-1]).items():
-            taken, most = (
-                await box.encode(name, values, config.zeros[-1], early=3),
-                config.cycles(len(values)),
-            )
+            taken, most = (await box.encode(name, values, config.zeros[-1], early=3), config.cycles(len(values)))
             dut._log.info("%s: %d values in %d cycles", name, len(values), taken)
-            assert taken <= most, (
-                f"{name}: {len(values)} values took {taken} cycles, at most {most} allowed"
-            )
+            assert taken <= most, f"{name}: {len(values)} values took {taken} cycles, at most {most} allowed"
 
     async def limit(dut: Any) -> None:
         """A block that hits a coder limit says so, and the next block is coded afresh."""
         box = EncoderBox(dut, config)
         await box.begin()
-        assert config.streams(config.limit_values, 0).limit, (
-            "the model does not hit a limit here"
-        )
+        assert config.streams(config.limit_values, 0).limit, "the model does not hit a limit here"
         for _ in range(2):
             await box.encode("limit", config.limit_values, 0)
             await box.encode("after the limit", list(range(50)), 0)
         await box.expect_silence()
 
-    bodies: dict[str, Body] = {
-        "edges": edges,
-        "back_pressure": back_pressure,
-        "back_to_back": back_to_back,
-        "abort": abort,
-    }
+    bodies: dict[str, Body] = {"edges": edges, "back_pressure": back_pressure, "back_to_back": back_to_back, "abort": abort}
     if config.cycles is not None:
         bodies["cycles"] = cycles
     if config.limit_values:
@@ -717,21 +549,12 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         block = config.streams(values, zero)
         if block.limit or len(block.a_stream) > config.block_bytes // 8:
             return None  # a lane never has such a block: it is stored raw
-        return [int(word) for word in block.a_stream], [
-            int(word) for word in block.b_stream
-        ]
+        return [int(word) for word in block.a_stream], [int(word) for word in block.b_stream]
 
-    def random_block(
-        rng: random.Random, most: int, zero: int
-    ) -> tuple[list[int], list[int], int]:
+    def random_block(rng: random.Random, most: int, zero: int) -> tuple[list[int], list[int], int]:
         while True:
             count = rng.randint(1, most)
-            streams = coded(
-                mixed_values(
-                    rng, count, config.width, zero, rng.choice((0.0, 0.3, 0.8, 1.0))
-                ),
-                zero,
-            )
+            streams = coded(mixed_values(rng, count, config.width, zero, rng.choice((0.0, 0.3, 0.8, 1.0))), zero)
             if streams is not None:
                 return *streams, count
 
@@ -743,9 +566,7 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
             for name, values in edge_cases(config, zero).items():
                 streams = coded(values, zero)
                 if streams is not None:
-                    await box.decode(
-                        f"{name}, zero {zero}", *streams, len(values), zero
-                    )
+                    await box.decode(f"{name}, zero {zero}", *streams, len(values), zero)
         await box.expect_silence()
 
     async def back_pressure(dut: Any) -> None:
@@ -757,15 +578,7 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
             box.set_pressure(pressure, number)
             a, b, count = random_block(rng, min(full, 512), config.zeros[-1])
             timing = [{}, {"early": 3}, {"late": 9}, {"end_delay": 7}][number % 4]
-            await box.decode(
-                f"{count} values with pauses {pressure}, {timing}",
-                a,
-                b,
-                count,
-                config.zeros[-1],
-                slow=True,
-                **timing,
-            )
+            await box.decode(f"{count} values with pauses {pressure}, {timing}", a, b, count, config.zeros[-1], slow=True, **timing)
         await box.expect_silence()
 
     async def back_to_back(dut: Any) -> None:
@@ -774,16 +587,9 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         await box.begin()
         rng = random.Random(f"blocks:{config.codec}")
         for number in range(25):
-            box.set_pressure(
-                {port: "light" for port in DecoderBox.PORTS} if number >= 15 else {},
-                number,
-            )
-            a, b, count = random_block(
-                rng, rng.choice((1, 3, 8, 9, 64, min(full, 700))), 0
-            )
-            await box.decode(
-                f"block {number} of {count} values", a, b, count, 0, slow=True
-            )
+            box.set_pressure(dict.fromkeys(DecoderBox.PORTS, "light") if number >= 15 else {}, number)
+            a, b, count = random_block(rng, rng.choice((1, 3, 8, 9, 64, min(full, 700))), 0)
+            await box.decode(f"block {number} of {count} values", a, b, count, 0, slow=True)
         await box.expect_silence()
 
     async def left_over(dut: Any) -> None:
@@ -793,18 +599,8 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         rng = random.Random(f"left over:{config.codec}")
         for number in range(8):
             a, b, count = random_block(rng, 200, 0)
-            more_a, more_b = (
-                [rng.getrandbits(64) for _ in range(rng.randint(0, 6))]
-                for _ in range(2)
-            )
-            await box.decode(
-                f"{len(more_a)} and {len(more_b)} words too many",
-                a + more_a,
-                b + more_b,
-                count,
-                0,
-                end_delay=number % 3,
-            )
+            more_a, more_b = ([rng.getrandbits(64) for _ in range(rng.randint(0, 6))] for _ in range(2))
+            await box.decode(f"{len(more_a)} and {len(more_b)} words too many", a + more_a, b + more_b, count, 0, end_delay=number % 3)
             a, b, count = random_block(rng, 200, 0)
             await box.decode("the block after it", a, b, count, 0)
         await box.expect_silence()
@@ -815,18 +611,8 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         await box.begin()
         rng = random.Random(f"abort:{config.codec}")
         span = min(full, 300)
-        for number, cycles in enumerate(
-            [0, 1, 2, 3, 4, 5, 6, 7, 8, *(rng.randint(9, span) for _ in range(16))]
-        ):
-            box.set_pressure(
-                {
-                    port: rng.choice(("none", "light", "heavy"))
-                    for port in DecoderBox.PORTS
-                }
-                if number % 2
-                else {},
-                number,
-            )
+        for number, cycles in enumerate([0, 1, 2, 3, 4, 5, 6, 7, 8, *(rng.randint(9, span) for _ in range(16))]):
+            box.set_pressure({port: rng.choice(("none", "light", "heavy")) for port in DecoderBox.PORTS} if number % 2 else {}, number)
             a, b, count = random_block(rng, full, 0)
             while count < full // 2:
                 a, b, count = random_block(rng, full, 0)
@@ -846,9 +632,7 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
         for number in range(24):
             a, b, count = random_block(rng, min(full, 512), 0)
             keep_a = (len(a), len(a) - 1, 0, rng.randint(0, len(a)))[number % 4]
-            keep_b = (max(len(b) - 1, 0), len(b), 0, rng.randint(0, len(b)))[
-                (number // 2) % 4
-            ]
+            keep_b = (max(len(b) - 1, 0), len(b), 0, rng.randint(0, len(b)))[(number // 2) % 4]
             what = f"{keep_a} of {len(a)} words of A, {keep_b} of {len(b)} of B, {count} values"
             a, b = a[:keep_a], b[:keep_b]
             noticed += decode_block(a, b, count, config.coding(0))[1]
@@ -887,16 +671,9 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
             streams = coded(values, config.zeros[-1])
             if streams is None:
                 continue
-            taken, most = (
-                await box.decode(
-                    name, *streams, len(values), config.zeros[-1], early=3
-                ),
-                config.cycles(len(values)),
-            )
+            taken, most = (await box.decode(name, *streams, len(values), config.zeros[-1], early=3), config.cycles(len(values)))
             dut._log.info("%s: %d values in %d cycles", name, len(values), taken)
-            assert taken <= most, (
-                f"{name}: {len(values)} values took {taken} cycles, at most {most} allowed"
-            )
+            assert taken <= most, f"{name}: {len(values)} values took {taken} cycles, at most {most} allowed"
 
     bodies: dict[str, Body] = {
         "edges": edges,
@@ -914,11 +691,4 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
     return len(bodies)
 
 
-__all__ = [
-    "BoxConfig",
-    "DecoderBox",
-    "EncoderBox",
-    "Pauses",
-    "add_decoder_tests",
-    "add_encoder_tests",
-]
+__all__ = ["BoxConfig", "DecoderBox", "EncoderBox", "Pauses", "add_decoder_tests", "add_encoder_tests"]
