@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The devices of this machine, as fixtures. A test that takes `device` or `engine` runs on each of them.
 
-The Verilated device is left out only where a tool that it needs is not installed; with TENSORPRESS_REQUIRE_VERILATED=1 (as in CI) that fails.
-A build that fails is an error everywhere.
+The Verilated device is left out only where a tool that it needs is not installed; with TENSORPRESS_REQUIRE_VERILATED=1 (as in CI) that
+fails. A build that fails is an error everywhere.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_allocator() -> None:
         ranges = sorted((buffer.address - GUARD_BYTES, buffer.address + buffer.nbytes) for buffer in buffers)
         assert pool.base <= ranges[0][0]
         assert ranges[-1][1] + GUARD_BYTES <= pool.base + pool.nbytes
-        assert all(end <= start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
+        assert all(end <= start for (_, end), (start, _) in pairwise(ranges))
     pool.check_guards()
     for buffer in buffers:
         buffer.free()
@@ -113,7 +114,7 @@ def test_open_by_name() -> None:
     device = open_device("model", lanes=3, memory_bytes=1 << 16)
     assert Engine(device).capabilities.lanes == 3
     device.close()
-    with pytest.raises(InputError, match="no device is called 'abacus'; there are model, verilated, pynq"):
+    with pytest.raises(InputError, match=r"no device is called 'abacus'; there are model, verilated, pynq"):
         open_device("abacus")
 
 

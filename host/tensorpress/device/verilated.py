@@ -191,7 +191,7 @@ def _run(command: Sequence[str], what: str, **options: Any) -> str:
 def _sources(root: Path) -> _Sources:
     """Ask FuseSoC for the files of the core."""
     try:
-        import fusesoc  # type: ignore[import-untyped]  # noqa: F401
+        import fusesoc  # noqa: F401
         import yaml  # type: ignore[import-untyped]
     except ImportError as error:
         raise DeviceNotFoundError("the verilated device needs FuseSoC: pip install 'tensorpress[sim]'") from error
@@ -287,7 +287,7 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     digest = hashlib.sha256()
     for file in [*sources.verilog, *sources.includes, *sources.cpp, include / "verilated.h", include / "verilated_config.h"]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    recipe = "".join(map(inspect.getsource, (_compile, _runtime_object, _defines)))
+    recipe = "".join(inspect.getsource(function) for function in (_compile, _runtime_object, _defines))
     version = _run([compiler, "--version"], compiler)
     digest.update(json.dumps([sorted(spec.parameters.items()), spec.optimise, spec.trace, version, recipe]).encode())
     name = "-".join([f"{k.lower()}{v}" for k, v in sorted(spec.parameters.items())] + ([spec.trace] if spec.trace else [])) or "default"
