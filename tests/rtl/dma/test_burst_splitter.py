@@ -27,7 +27,22 @@ def split(commands: list[dict[str, int]]) -> list[dict[str, int]]:
     return bursts
 
 
-EDGES = [(0, 1), (0, 16), (0, 17), (8, 16), (120, 1), (120, 2), (4088, 1), (4088, 2), (4096 - 128, 17), (4104, 15), (4104, 16), (0xFFFFFF80, 16), (0xFFFFFFF8, 1), (0, 65535)]
+EDGES = [
+    (0, 1),
+    (0, 16),
+    (0, 17),
+    (8, 16),
+    (120, 1),
+    (120, 2),
+    (4088, 1),
+    (4088, 2),
+    (4096 - 128, 17),
+    (4104, 15),
+    (4104, 16),
+    (0xFFFFFF80, 16),
+    (0xFFFFFFF8, 1),
+    (0, 65535),
+]
 
 
 def mix(rng: random.Random, count: int) -> list[dict[str, int]]:

@@ -125,7 +125,7 @@ async def halts(dut, profile):
     rng = random.Random(profile)
     commands, axi, data = await bench(dut, profile=profile, latency=(1, 40), seed=4)
     halted_in_flight = 0
-    for round_ in range(25):
+    for _ in range(25):
         sent = mix(rng, 12)
         beats = expected(axi, sent)
         commands.send(sent)

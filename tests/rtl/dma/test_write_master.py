@@ -99,7 +99,9 @@ async def finished(dut, commands, data, axi, timeout=60_000):
 @cocotb.parametrize(profile=PROFILES, data_profile=PROFILES)
 async def writes(dut, profile, data_profile):
     rng = random.Random(profile + data_profile)
-    commands, data, axi, pulses = await bench(dut, command_profile="light", data_profile=data_profile, profile=profile, latency=(1, 30), seed=3)
+    commands, data, axi, pulses = await bench(
+        dut, command_profile="light", data_profile=data_profile, profile=profile, latency=(1, 30), seed=3
+    )
     sent = mix(rng, 40)
     words = words_for(rng, sent)
     commands.send(sent)
@@ -156,9 +158,9 @@ async def error_responses(dut):
 async def halts(dut, profile):
     """Halt at any moment: issued bursts take their words and finish, nothing else is written; after a reset all works again."""
     rng = random.Random(profile)
-    commands, data, axi, pulses = await bench(dut, profile=profile, data_profile="light", latency=(1, 40), seed=4)
+    commands, data, axi, _ = await bench(dut, profile=profile, data_profile="light", latency=(1, 40), seed=4)
     halted_in_flight = halted_before_data = 0
-    for round_ in range(25):
+    for _ in range(25):
         axi.write(BASE, b"\xee" * SIZE)
         sent = mix(rng, 12)
         words = words_for(rng, sent)
