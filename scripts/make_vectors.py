@@ -61,7 +61,8 @@ def edges(width: int, block: int, zero: int) -> dict[str, Values]:
 def pending_case(target: int, width: int, coders: int) -> tuple[Table, Values]:
     """A table and values that make each of ``coders`` coders reach exactly ``target`` pending bits.
 
-    After a start of probable values each value is of the row that holds the middle of the interval, as nothing is put out then. Odd seeds end with
+    After a start of probable values each value is of the row that holds the middle of the interval, as nothing is put out then. Odd
+    seeds end with
     probable values, even ones at once, so that the flush has the pending bits. Only the limit makes the block raw.
     """
     for seed in range(100000):
@@ -124,6 +125,7 @@ def vector(name: str, values: Values, coding: Coding) -> dict[str, Any]:
 
 
 def tables_for(values: Values, width: int) -> Table:
+    """The optimal table of these values."""
     return optimal_table(histogram(values, width), width)
 
 
@@ -222,7 +224,8 @@ def files() -> dict[str, str]:
     """File name -> contents of everything that this script writes."""
     good = good_vectors()
     made = {
-        f"{codec}.json": render(f"Tensors compressed with {codec}; made by scripts/make_vectors.py.", vectors) for codec, vectors in good.items()
+        f"{codec}.json": render(f"Tensors compressed with {codec}; made by scripts/make_vectors.py.", vectors)
+        for codec, vectors in good.items()
     }
     note = "Damaged tensors and where their error is found; made by scripts/make_vectors.py."
     made["corrupt.json"] = render(note, corrupt_vectors())
@@ -239,6 +242,7 @@ def coding_of(entry: dict[str, Any]) -> Coding:
 
 
 def main() -> int:
+    """Write the files."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests" / "vectors"
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,10 @@ def bench(
     network : str
         Copied into the rows.
     kinds : mapping of str to str, optional
-        Tensor -> ``weight`` or ``activation``; without it, what stands before the first ``/`` of the name.
+        Tensor -> ``weight`` or ``activation``; without it, what stands before the first ``/`` of the name (``act`` = ``activation``).
     codecs, compressors : iterable of str
-        Ours, and the general-purpose ones. A codec that has no such width is left out for that tensor, a compressor that is not installed for all
+        Ours, and the general-purpose ones. A codec that has no such width is left out for that tensor, a compressor that is not
+        installed for all
         (``progress`` is told its name).
     block_bytes : int
         Raw bytes of a block of our codecs.
@@ -97,8 +99,10 @@ def bench(
     Returns
     -------
     list of dict
-        ``network, tensor, kind, codec, direction ("compress" or "decompress"), device ("software"), values, raw_bytes, coded_bytes, mb_per_s, ok``.
-        ``coded_bytes`` counts index, payload and table; ``mb_per_s`` are 10^6 raw bytes per second, the best of a few rounds on one core, after
+        ``network, tensor, kind, codec, direction ("compress" or "decompress"), device ("software"), values, raw_bytes, coded_bytes,
+        mb_per_s, ok``.
+        ``coded_bytes`` counts index, payload and table; ``mb_per_s`` are 10^6 raw bytes per second, the best of a few rounds on one
+        core, after
         warming up, without the search for the table.
     """
     rows: list[dict[str, Any]] = []
@@ -115,11 +119,11 @@ def bench(
             array = array.view(f"u{array.dtype.itemsize}")
         values = unsigned_values(array, width)
         image = raw_image(values, width).tobytes()
-        kind = (kinds or {}).get(tensor, tensor.split("/", 1)[0] if "/" in tensor else "")
+        kind = (kinds or {}).get(tensor) or {"act": "activation"}.get(prefix := tensor.partition("/")[0], prefix if "/" in tensor else "")
         common = {"network": network, "tensor": tensor, "kind": kind, "device": "software", "values": len(values), "raw_bytes": len(image)}
 
         def add(codec: str, coded_bytes: int, ok: bool, seconds: tuple[float, float], common: dict[str, Any] = common) -> None:
-            for direction, spent in zip(("compress", "decompress"), seconds):
+            for direction, spent in zip(("compress", "decompress"), seconds, strict=True):
                 speed = common["raw_bytes"] / max(spent, 1e-9) / 1e6
                 rows.append({**common, "codec": codec, "direction": direction, "coded_bytes": coded_bytes, "mb_per_s": speed, "ok": ok})
 
@@ -136,13 +140,13 @@ def bench(
                 decode(encode(few, coding), len(few), coding)
                 decode(encode(np.zeros_like(few), coding), len(few), coding)
                 warm.add((codec, width))
-            spent, coded = _best(lambda coding=coding, values=values: encode(values, coding))
-            back_spent, back = _best(lambda coding=coding, coded=coded, count=len(values): decode(coded, count, coding))
+            spent, coded = _best(partial(encode, values, coding))
+            back_spent, back = _best(partial(decode, coded, len(values), coding))
             size = coded.nbytes + (table_bytes(width) if table is not None else 0)
             add(codec, size, bool(np.array_equal(back, values)), (spent, back_spent))
         for name, peer in found.items():
-            spent, data = _best(lambda peer=peer, image=image: peer.compress(image))
-            back_spent, restored = _best(lambda peer=peer, data=data: peer.decompress(data))
+            spent, data = _best(partial(peer.compress, image))
+            back_spent, restored = _best(partial(peer.decompress, data))
             add(name, len(data), restored == image, (spent, back_spent))
     return rows
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import mmap
@@ -99,7 +100,9 @@ class CompressedTensor:
             raise InputError(f"{where}: dtype {self.dtype} has {DTYPES[self.dtype]} bits, its coding {self.coding.width}")
         if self.order is not None:
             self.order = tuple(self.order)
-            if any(isinstance(axis, bool) for axis in self.order) or sorted(self.order, key=repr) != sorted(range(len(self.shape)), key=repr):
+            if any(isinstance(axis, bool) for axis in self.order) or sorted(self.order, key=repr) != sorted(
+                range(len(self.shape)), key=repr
+            ):
                 raise InputError(f"{where}: order {list(self.order)} is no permutation of {len(self.shape)} axes")
         if isinstance(self.crc32, bool) or not isinstance(self.crc32, int) or not 0 <= self.crc32 < 1 << 32:
             raise InputError(f"{where}: crc32 {self.crc32!r} is no unsigned 32-bit integer")
@@ -146,7 +149,8 @@ def compress_tensor(
         Elements of one of :data:`DTYPES`, in any shape but empty. bfloat16, int4 and uint4 are ml_dtypes' types; without that package give
         uint16 bit patterns (bfloat16), int8 values -8..7 (int4) or uint8 values 0..15 (uint4) and say so with ``dtype``.
     coding : Coding, optional
-        How; without it, one is made of ``options`` (``codec=...`` and the other attributes of :class:`Coding`, the width being that of the dtype).
+        How; without it, one is made of ``options`` (``codec=...`` and the other attributes of :class:`Coding`, the width being that of
+        the dtype).
         An ``apack`` without ``table`` gets the optimal table of this tensor.
     order : sequence of int, optional
         Store the values with the axes in this order; ``ebpc`` likes neighbours along the last axis to be alike.
@@ -240,7 +244,8 @@ def _small_dtype(name: str) -> np.dtype[Any] | None:
         import ml_dtypes
     except ImportError:
         return None
-    return np.dtype(getattr(ml_dtypes, name))
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+    return dtype
 
 
 def _as_integers(values: npt.NDArray[Any], label: str) -> npt.NDArray[Any]:
@@ -324,7 +329,8 @@ def write(
     Raises
     ------
     InputError
-        If two tensors have one name, the metadata are not strings, a tensor's index does not fit its payload, or the file cannot be written.
+        If two tensors have one name, the metadata are not strings, a tensor's index does not fit its payload, or the file cannot be
+        written.
     """
     chosen = [replace(tensor, name=name) for name, tensor in tensors.items()] if isinstance(tensors, Mapping) else list(tensors)
     names = [tensor.name for tensor in chosen]
@@ -364,19 +370,17 @@ def write(
         try:
             with open(temporary, "wb") as file:
                 file.write(MAGIC + bytes(4) + len(header).to_bytes(8, "little") + header)
-                for (start, _), region in zip(places, regions):
+                for (start, _), region in zip(places, regions, strict=True):
                     file.write(bytes(start - file.tell()))
                     file.write(region.tobytes())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError as error:
             raise InputError(f"cannot write {target}: {error}") from error
     finally:
-        try:
+        with contextlib.suppress(OSError):
             temporary.unlink()
-        except OSError:
-            pass
 
 
 def _aligned(position: int) -> int:
@@ -461,10 +465,8 @@ class Reader:
         """Give the file back. Tensors that were read stay usable."""
         mapped, self._map = self._map, None
         if mapped is not None:
-            try:
+            with contextlib.suppress(BufferError):  # arrays still look into it; it goes when they go
                 mapped.close()
-            except BufferError:  # arrays still look into it; it goes when they go
-                pass
 
     def tensor(self, name: str) -> CompressedTensor:
         """One tensor, still compressed.
@@ -482,7 +484,8 @@ class Reader:
             raise InputError(f"{self._path} has no tensor {name!r} (it has {len(self.names)} tensors)")
         entry = self._entries[name]
         index, payload = (
-            np.frombuffer(self._map, "<u8", size // 8, start) if size else np.zeros(0, np.uint64) for start, size in (entry.index, entry.payload)
+            np.frombuffer(self._map, "<u8", size // 8, start) if size else np.zeros(0, np.uint64)
+            for start, size in (entry.index, entry.payload)
         )
         tensor = CompressedTensor(name, entry.dtype, entry.shape, entry.coding, Coded(index, payload), entry.order, entry.crc32)
         try:

@@ -85,7 +85,7 @@ class Table:
     def ol(self) -> tuple[int, ...]:
         """Offset lengths in bits, ``ceil(log2(vmin[i+1] - vmin[i]))``."""
         ends = (*self.vmin[1:], 1 << self.width)
-        return tuple((end - start - 1).bit_length() for start, end in zip(self.vmin, ends))
+        return tuple((end - start - 1).bit_length() for start, end in zip(self.vmin, ends, strict=True))
 
     def to_json(self) -> dict[str, list[int]]:
         """``{"vmin": [16 ints], "cum": [17 ints]}``; the width is kept by whoever holds the table."""
@@ -113,7 +113,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def table_bytes(width: int) -> int:
-    """What a table counts for in a compressed size: 16 rows of vmin (W bits), count (10) and offset length (3), in whole words (42 -> 48 bytes for W = 8)."""
+    """What a table counts for in a compressed size.
+
+    16 rows of vmin (W bits), count (10 bits) and offset length (3 bits), in whole words: 42 bytes, so 48, for W = 8.
+    """
     return -(-ROWS * (width + 13) // 64) * 8
 
 
@@ -140,8 +143,10 @@ def histogram(values: npt.ArrayLike, width: int = 8) -> npt.NDArray[np.int64]:
 def profile(tensors: Iterable[npt.ArrayLike], width: int = 8) -> npt.NDArray[np.int64]:
     """The histogram of several tensors, smoothed so that values which none of them has stay cheap.
 
-    The rule: 1/256 of the number of values seen is spread evenly over all 2^W values, rounded down. Where that is less than 1 for each, all counts are first
-    multiplied by the smallest whole number that makes it 1. It costs about 0.006 bit a value on the tensors seen, and an unseen value takes at most about
+    The rule: 1/256 of the number of values seen is spread evenly over all 2^W values, rounded down. Where that is less than 1 for each,
+    all counts are first
+    multiplied by the smallest whole number that makes it 1. It costs about 0.006 bit a value on the tensors seen, and an unseen value
+    takes at most about
     W + 10 bits.
 
     Returns
@@ -186,7 +191,8 @@ def cost_bits(hist: npt.ArrayLike, table: Table) -> float:
 def optimal_table(hist: npt.ArrayLike, width: int = 8) -> Table:
     """The table with the smallest ``sum over rows of n_r*ol_r - n_r*log2(n_r/N)`` (FORMAT.md section 3.4).
 
-    By dynamic programming over the 15 inner boundaries: exact for widths 4 and 8. For width 16 exact among the boundaries of :func:`candidate_boundaries`.
+    By dynamic programming over the 15 inner boundaries: exact for widths 4 and 8. For width 16 exact among the boundaries of
+    :func:`candidate_boundaries`.
 
     Parameters
     ----------
@@ -206,7 +212,7 @@ def optimal_table(hist: npt.ArrayLike, width: int = 8) -> Table:
     """
     counts = _counts(hist, width)
     bounds = candidate_boundaries(counts, width)
-    cost, below = _segment_costs(counts, bounds)
+    cost = _segment_costs(counts, bounds)
     places = len(bounds)
     best = cost[0].copy()  # best[j]: rows so far end at bounds[j]
     choice = np.zeros((ROWS, places), np.int64)
@@ -228,7 +234,7 @@ def paper_table(hist: npt.ArrayLike, width: int = 8) -> Table:
     """
     counts = _counts(hist, width)
     bounds = candidate_boundaries(counts, width)
-    cost, _ = _segment_costs(counts, bounds)
+    cost = _segment_costs(counts, bounds)
     ends = [int(np.searchsorted(bounds, row << (width - 4))) for row in range(ROWS + 1)]
 
     def size(places: list[int]) -> float:
@@ -261,7 +267,8 @@ def paper_table(hist: npt.ArrayLike, width: int = 8) -> Table:
 def candidate_boundaries(counts: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
     """Rising boundaries from 0 to 2^W that a search may use.
 
-    All of them for widths 4 and 8. For width 16 at most 1024: the ends of 16 equal ranges, then the range with the largest (values in it * log2 of
+    All of them for widths 4 and 8. For width 16 at most 1024: the ends of 16 equal ranges, then the range with the largest (values in it
+    * log2 of
     its length) is halved, the first of equals, again and again.
     """
     if width < 16:
@@ -297,17 +304,17 @@ def _counts(hist: npt.ArrayLike, width: int) -> npt.NDArray[np.int64]:
     return counts.astype(np.int64)
 
 
-def _segment_costs(counts: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Bits of a row from ``bounds[i]`` to ``bounds[j]`` at [i, j], infinite where j <= i; and the values below each boundary."""
+def _segment_costs(counts: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Bits of a row from ``bounds[i]`` to ``bounds[j]`` at [i, j], infinite where j <= i."""
     below = np.concatenate([[0], np.cumsum(counts)])[bounds]
     inside = (below[None, :] - below[:, None]).astype(np.float64)
     length = bounds[None, :] - bounds[:, None]
     offset_bits = np.array([max(k - 1, 0).bit_length() for k in range(int(bounds[-1]) + 1)], np.int8)
     with np.errstate(divide="ignore", invalid="ignore"):
-        cost = inside * (offset_bits[np.maximum(length, 0)] - np.log2(inside / below[-1]))
+        cost: npt.NDArray[np.float64] = inside * (offset_bits[np.maximum(length, 0)] - np.log2(inside / below[-1]))
     cost[inside == 0] = 0.0
     cost[length <= 0] = np.inf
-    return cost, below
+    return cost
 
 
 def _with_shares(counts: npt.NDArray[np.int64], vmin: list[int], width: int) -> Table:
@@ -336,7 +343,7 @@ def save_tables(path: str | os.PathLike[str], tables: Mapping[str, Table]) -> No
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(json.dumps(data) + "\n", encoding="utf-8")
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error}") from error
     finally:

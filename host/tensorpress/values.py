@@ -81,10 +81,12 @@ def raw_image(values: npt.ArrayLike, width: int) -> npt.NDArray[np.uint8]:
     """
     flat = unsigned_values(values, width)
     if width != 4:
-        return flat.view(np.uint8)
+        image: npt.NDArray[np.uint8] = flat.view(np.uint8)
+        return image
     if len(flat) % 2:
         flat = np.append(flat, np.uint8(0))
-    return (flat[0::2] | (flat[1::2] << 4)).astype(np.uint8)
+    packed: npt.NDArray[np.uint8] = (flat[0::2] | (flat[1::2] << 4)).astype(np.uint8)
+    return packed
 
 
 def values_from_raw(image: bytes | npt.NDArray[Any], count: int, width: int) -> npt.NDArray[Any]:
@@ -97,7 +99,9 @@ def values_from_raw(image: bytes | npt.NDArray[Any], count: int, width: int) -> 
     """
     if width not in UNSIGNED:
         raise InputError(f"width {width} is not one of 4, 8, 16, 32")
-    data = np.frombuffer(image, np.uint8) if isinstance(image, (bytes, bytearray, memoryview)) else np.ascontiguousarray(image).view(np.uint8)
+    data = (
+        np.frombuffer(image, np.uint8) if isinstance(image, (bytes, bytearray, memoryview)) else np.ascontiguousarray(image).view(np.uint8)
+    )
     needed = raw_bytes(count, width)
     if len(data) < needed:
         raise FormatError(f"raw image of {count} values of {width} bits needs {needed} bytes, got {len(data)}")

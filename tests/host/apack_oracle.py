@@ -31,7 +31,7 @@ class Bits:
 def decode_block(a: bytes, b: bytes, count: int, width: int, vmin: list[int], cum: list[int], coders: int) -> list[int]:
     """The values of one block from the bytes of its two streams."""
     stream_a, stream_b = Bits(a), Bits(b)
-    ends = vmin[1:] + [2**width]
+    ends = [*vmin[1:], 2**width]
     lows, highs, codes, waiting = [0] * coders, [65535] * coders, [], [[] for _ in range(coders)]
     for _ in range(coders):
         codes.append(stream_a.number(16))

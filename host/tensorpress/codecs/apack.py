@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# The compiled functions are typed by numba.
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,assignment"
 """APack: arithmetic-coded range symbols and plain offsets (FORMAT.md section 3; arXiv 2201.08830)."""
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tables import Table
-from ..values import raw_words
+from ..values import raw_words, values_from_raw
+from . import apack_numpy
 from .bits import BitReader, BitWriter
 from .codec import Codec, Streams
-from .jit import HAVE_NUMBA, U, finish, image_words, load_coded, load_raw, leading_zeros_16, njit, peek, store_coded, store_raw
+from .jit import HAVE_NUMBA, U, finish, image_words, leading_zeros_16, load_coded, load_raw, njit, peek, store_coded, store_raw
 
 if TYPE_CHECKING:
     from .coding import Coding
@@ -158,7 +161,7 @@ def _table(coding: Coding) -> Table:
 
 
 @njit
-def _carry(chunks, first, written):  # type: ignore[no-untyped-def]
+def _carry(chunks, first, written):
     """Add 1 to what a coder has written, chunks ``first`` .. ``written - 1``; all ones cannot be, as the number stays below 1."""
     while written > first:
         written -= U(1)
@@ -168,7 +171,7 @@ def _carry(chunks, first, written):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _encode(values, image, width, table, rows, coders, block_values, index, payload, a, b, halves, chunks, asked):  # type: ignore[no-untyped-def]
+def _encode(values, image, width, table, rows, coders, block_values, index, payload, a, b, halves, chunks, asked):
     state = np.zeros(8 * coders, np.uint64)  # of each coder: LO and the bits above it, R, number of bits above, pending,
     # bits ahead of the decoder, where the next chunk of 32 bits goes
     end = U(8 * coders)
@@ -259,7 +262,7 @@ def _encode(values, image, width, table, rows, coders, block_values, index, payl
 
 
 @njit
-def _decode(index, payload, out, width, table, shares, coders, block_values, a, b):  # type: ignore[no-untyped-def]
+def _decode(index, payload, out, width, table, shares, coders, block_values, a, b):
     """Missing bits are found at the end of a block; until then ``a`` and ``b`` are long enough for whatever the values may ask for."""
     mask = U((1 << width) - 1)
     state = np.zeros(8 * coders, np.uint64)  # of each coder: LO, R, CODE - LO, bits ahead, their number
@@ -338,13 +341,96 @@ def fast_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], 
     return int(_decode(index, payload, out, coding.width, _rows(table), shares, coding.coders, longest, a, b))
 
 
+_BLOCKS_AT_ONCE = 256
+_FEWEST_BLOCKS = 8
+"""Fewer blocks are decoded faster by the reference than side by side."""
+
+
+def numpy_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """A whole tensor without numba: blocks side by side."""
+    table, size = _table(coding), coding.block_values
+    vmin, ol = np.array(table.vmin, np.int64), np.array(table.ol, np.int64)
+    image, offset = image_words(values, coding.width), 0
+    rows = np.repeat(np.arange(16), np.diff([*table.vmin, 1 << coding.width]))[values]
+    offsets = values.astype(np.int64) - vmin[rows]
+    index, parts = [], []
+    whole = len(values) // size
+    groups = [(first, min(first + _BLOCKS_AT_ONCE, whole), size) for first in range(0, whole, _BLOCKS_AT_ONCE)]
+    if len(values) % size:
+        groups.append((whole, whole + 1, len(values) % size))
+    for first, last, count in groups:
+        start, stop = first * size, (last - 1) * size + count
+        streams, limit = apack_numpy.encode_blocks(rows[start:stop].reshape(-1, count), table, coding.coders)
+        words = raw_words(count, coding.width)
+        for block in range(first, last):
+            inside = slice(block * size, block * size + count)
+            lengths = ol[rows[inside]]
+            ends = np.repeat(np.cumsum(lengths), lengths)
+            bits = np.repeat(offsets[inside], lengths) >> (ends - 1 - np.arange(len(ends))) & 1
+            a, b = streams[block - first], np.packbits(bits.astype(np.uint8)).tobytes()
+            a_words, b_words = -(-len(a) // 8), -(-len(b) // 8)
+            raw = bool(limit[block - first]) or a_words + b_words >= words
+            if raw:
+                a_words, b_words = 0, words
+                parts.append(image[block * size * coding.width // 64 :][:words].tobytes())
+            else:
+                parts.append(a.ljust(8 * a_words, b"\0") + b.ljust(8 * b_words, b"\0"))
+            index.append(offset | a_words << 32 | b_words << 47 | int(raw) << 63)
+            offset += a_words + b_words
+    return np.array(index, np.uint64), np.frombuffer(b"".join(parts), np.uint64).copy()
+
+
+def numpy_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: npt.NDArray[Any], coding: Coding) -> int:
+    """A whole tensor without numba: blocks side by side."""
+    table, size = _table(coding), coding.block_values
+    stored = payload.view(np.uint8)
+    groups: dict[int, list[int]] = {}
+    for block, entry in enumerate(index.tolist()):
+        count = coding.values_of(block, len(out))
+        if entry >> 63:
+            start = 8 * (entry & 0xFFFFFFFF)
+            out[block * size : block * size + count] = values_from_raw(
+                stored[start : start + 8 * raw_words(count, coding.width)], count, coding.width
+            )
+        else:
+            groups.setdefault(count, []).append(block)
+    broken: list[int] = []
+    for count, members in groups.items():
+        for first in range(0, len(members), _BLOCKS_AT_ONCE):
+            chosen = members[first : first + _BLOCKS_AT_ONCE]
+            places = [
+                (8 * (entry & 0xFFFFFFFF), 8 * (entry >> 32 & 0x7FFF), 8 * (entry >> 47 & 0x7FFF)) for entry in index[chosen].tolist()
+            ]
+            if len(chosen) < _FEWEST_BLOCKS:
+                for block, (start, a_bytes, b_bytes) in zip(chosen, places, strict=True):
+                    a, b = (BitReader(part.view(">u8").tolist()) for part in np.split(stored[start : start + a_bytes + b_bytes], [a_bytes]))
+                    out[block * size : block * size + count] = decode_block(a, b, count, coding)
+                    if a.missing or b.missing:
+                        broken.append(block)
+                continue
+            longest = 8 * raw_words(count, coding.width) + 8
+            a_all = np.zeros((len(chosen), max(2 * (coding.coders + count + 8), longest)), np.uint8)
+            b_all = np.zeros((len(chosen), 2 * count + longest), np.uint8)
+            for k, (start, a_bytes, b_bytes) in enumerate(places):
+                a_all[k, :a_bytes] = stored[start : start + a_bytes]
+                b_all[k, :b_bytes] = stored[start + a_bytes : start + a_bytes + b_bytes]
+            held = np.array(places)
+            decoded, corrupt = apack_numpy.decode_blocks(
+                a_all.view(">u2"), held[:, 1] // 2, b_all, 8 * held[:, 2], count, table, coding.coders
+            )
+            for k, block in enumerate(chosen):
+                out[block * size : block * size + count] = decoded[k]
+            broken += [block for block, bad in zip(chosen, corrupt, strict=True) if bad]
+    return min(broken, default=-1)
+
+
 CODEC = Codec(
     "apack",
     3,
     (4, 8, 16),
     encode_block,
     decode_block,
-    fast_encode if HAVE_NUMBA else None,
-    fast_decode if HAVE_NUMBA else None,
+    fast_encode if HAVE_NUMBA else numpy_encode,
+    fast_decode if HAVE_NUMBA else numpy_decode,
     uses_table=True,
 )

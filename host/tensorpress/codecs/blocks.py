@@ -135,7 +135,8 @@ def decode(coded: Coded, count: int, coding: Coding, *, implementation: str = "a
     Raises
     ------
     FormatError
-        With the block number, if an index entry breaks a rule or a block needs bits that its streams do not hold. The whole index is checked first.
+        With the block number, if an index entry breaks a rule or a block needs bits that its streams do not hold. The whole index is
+        checked first.
     """
     _check_implementation(implementation)
     check_index(coded.index, len(coded.payload), count, coding)

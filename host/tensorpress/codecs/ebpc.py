@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# The compiled functions are typed by numba.
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,assignment"
 """EBPC, extended bit-plane compression (FORMAT.md section 4; arXiv 1908.11645), bit-compatible with stream-ebpc inside a block."""
 
 from __future__ import annotations
@@ -187,7 +189,7 @@ def _plane_symbols(n: int) -> npt.NDArray[np.uint64]:
 
 
 @njit
-def _transpose(x):  # type: ignore[no-untyped-def]
+def _transpose(x):
     """Bit i of byte j becomes bit j of byte i."""
     t = (x ^ (x >> U(7))) & U(0x00AA00AA00AA00AA)
     x ^= t ^ (t << U(7))
@@ -198,7 +200,7 @@ def _transpose(x):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _put_group(halves, held, held_bits, used, group, width, n, half, planes, codes, lengths):  # type: ignore[no-untyped-def]
+def _put_group(halves, held, held_bits, used, group, width, n, half, planes, codes, lengths):
     """Code ``group[0..n-1]`` (unsigned); ``half`` is 2^(W-1) where values are signed, else 0. Returns the new state of the stream.
 
     The stream is ``used`` whole halves of words, and ``held_bits`` (below 32) in ``held``.
@@ -263,7 +265,7 @@ def _put_group(halves, held, held_bits, used, group, width, n, half, planes, cod
 
 
 @njit
-def _encode(values, image, width, n, half, zero, block_values, index, payload, a, b, a_halves, b_halves, codes, lengths):  # type: ignore[no-untyped-def]
+def _encode(values, image, width, n, half, zero, block_values, index, payload, a, b, a_halves, b_halves, codes, lengths):
     mask = (U(1) << U(width)) - U(1)
     group, planes = np.zeros(16, np.uint64), np.zeros(17, np.uint64)
     size = U(n)
@@ -320,7 +322,7 @@ def _encode(values, image, width, n, half, zero, block_values, index, payload, a
 
 
 @njit
-def _get_group(b, position, width, n, group, planes, symbols):  # type: ignore[no-untyped-def]
+def _get_group(b, position, width, n, group, planes, symbols):
     """Decode one group into ``group[0..n-1]``. Returns the new position, at most 288 bits further; the caller checks that it is held."""
     group[0] = peek(b, position) >> U(64 - width)
     position += U(width)
@@ -358,7 +360,7 @@ def _get_group(b, position, width, n, group, planes, symbols):  # type: ignore[n
 
 
 @njit
-def _decode(index, payload, out, width, n, zero, block_values, a, b, symbols):  # type: ignore[no-untyped-def]
+def _decode(index, payload, out, width, n, zero, block_values, a, b, symbols):
     """``a`` and ``b`` are longer than the longest streams by more than a value, or a group, takes."""
     mask = (U(1) << U(width)) - U(1)
     group, planes = np.zeros(16, np.uint64), np.zeros(17, np.uint64)
@@ -408,9 +410,10 @@ def fast_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[n
     index, payload = np.empty(coding.blocks(len(values)), np.uint64), np.empty(len(image), np.uint64)
     n, half = GROUP_VALUES[coding.width], U(1 << (coding.width - 1) if coding.signed else 0)
     a, b = _scratch(coding)
-    halves = [np.zeros(2 * len(stream) + 4, np.uint32) for stream in (a, b)]
+    a_halves, b_halves = (np.zeros(2 * len(stream) + 4, np.uint32) for stream in (a, b))
+    codes, lengths = _plane_codes(n)
     zero, longest = U(coding.zero), coding.block_values
-    used = _encode(values, image, coding.width, n, half, zero, longest, index, payload, a, b, *halves, *_plane_codes(n))
+    used = _encode(values, image, coding.width, n, half, zero, longest, index, payload, a, b, a_halves, b_halves, codes, lengths)
     return index, payload[:used].copy()
 
 

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# The compiled functions are typed by numba.
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,assignment"
 """What the compiled coders share. Without numba the functions here stay plain Python and nobody calls them: see ``HAVE_NUMBA``.
 
 Compiled code has no bounds checks, so every function says what keeps its accesses inside the arrays.
@@ -37,7 +39,7 @@ _WORDS = U(0x7FFF)
 
 
 @njit
-def swap(word):  # type: ignore[no-untyped-def]
+def swap(word):
     """Reverse the bytes of a word."""
     word = ((word >> U(8)) & _BYTES) | ((word & _BYTES) << U(8))
     word = ((word >> U(16)) & _PAIRS) | ((word & _PAIRS) << U(16))
@@ -45,8 +47,9 @@ def swap(word):  # type: ignore[no-untyped-def]
 
 
 @njit
-def put(stream, position, value, width):  # type: ignore[no-untyped-def]
-    """Write ``width`` bits (1..64) at bit ``position``; what lies behind the last written bit need not be cleared. Returns the new position.
+def put(stream, position, value, width):
+    """Write ``width`` bits (1..64) at bit ``position``; what lies behind the last written bit need not be cleared. Returns the new
+    position.
 
     The caller has sized ``stream`` for the longest block.
     """
@@ -64,7 +67,7 @@ def put(stream, position, value, width):  # type: ignore[no-untyped-def]
 
 
 @njit
-def peek(stream, position):  # type: ignore[no-untyped-def]
+def peek(stream, position):
     """The 64 bits from ``position`` on. ``stream`` has a word more than the one ``position`` is in."""
     word, used = U(position) >> U(6), U(position) & U(63)
     return (stream[word] << used) | ((stream[word + U(1)] >> U(1)) >> (U(63) - used))
@@ -74,26 +77,26 @@ if HAVE_NUMBA:
     from numba.extending import intrinsic
 
     @intrinsic
-    def _leading_zeros_64(typing_context, number):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def _leading_zeros_64(typing_context, number):
+        def generate(context, builder, signature, arguments):
             return builder.ctlz(arguments[0], context.get_constant(numba.types.boolean, False))
 
         return numba.types.uint64(numba.types.uint64), generate
 
     @njit
-    def leading_zeros_16(number):  # type: ignore[no-untyped-def]
+    def leading_zeros_16(number):
         """Leading zeros of a 16-bit number held in a uint64."""
         return _leading_zeros_64(number) - U(48)
 
 else:
 
-    def leading_zeros_16(number):  # type: ignore[no-untyped-def]
+    def leading_zeros_16(number):
         """Leading zeros of a 16-bit number."""
         return 16 - int(number).bit_length()
 
 
 @njit
-def finish(halves, used, held, held_bits, stream):  # type: ignore[no-untyped-def]
+def finish(halves, used, held, held_bits, stream):
     """End a stream written as 32-bit halves: ``used`` whole ones in ``halves``, and the low ``held_bits`` (0..31) of ``held``.
 
     Packs them into the words of ``stream`` and returns the length in bits. ``halves`` has two places more than are used.
@@ -107,7 +110,7 @@ def finish(halves, used, held, held_bits, stream):  # type: ignore[no-untyped-de
 
 
 @njit
-def store_coded(index, payload, block, offset, a, a_bits, b, b_bits):  # type: ignore[no-untyped-def]
+def store_coded(index, payload, block, offset, a, a_bits, b, b_bits):
     """Store a block's streams and its index entry. The caller has found them shorter than the raw block. Returns the next offset."""
     a_words, b_words = (a_bits + 63) >> 6, (b_bits + 63) >> 6
     for k in range(a_words):
@@ -119,7 +122,7 @@ def store_coded(index, payload, block, offset, a, a_bits, b, b_bits):  # type: i
 
 
 @njit
-def store_raw(index, payload, block, offset, image, start, words):  # type: ignore[no-untyped-def]
+def store_raw(index, payload, block, offset, image, start, words):
     """Store words ``start`` .. ``start + words - 1`` of the raw image as block ``block``. Returns the next offset."""
     for k in range(words):
         payload[offset + k] = image[start + k]
@@ -128,7 +131,7 @@ def store_raw(index, payload, block, offset, image, start, words):  # type: igno
 
 
 @njit
-def load_raw(entry, payload, out, first, values, width):  # type: ignore[no-untyped-def]
+def load_raw(entry, payload, out, first, values, width):
     """If the index entry is of a raw block, copy its values and return True. The index has been checked."""
     if not entry >> U(63):
         return False
@@ -142,7 +145,7 @@ def load_raw(entry, payload, out, first, values, width):  # type: ignore[no-unty
 
 
 @njit
-def load_coded(entry, payload, a, b):  # type: ignore[no-untyped-def]
+def load_coded(entry, payload, a, b):
     """Copy a block's streams, in stream order and with two zero words behind each. Returns their lengths in bits.
 
     The index has been checked: A and B together are shorter than a raw block, and ``a`` and ``b`` are two words longer than one.
