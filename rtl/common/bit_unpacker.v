@@ -105,7 +105,7 @@ module bit_unpacker #(
 
   wire window_valid = end_q || (loaded_q && unit_valid);
   wire load = !loaded_q && first_valid_q && unit_valid;
-  wire step = load || (window_valid && m_ready);
+  wire step = load || (loaded_q && window_valid && m_ready);  // an empty stream keeps the zeros of the reset
   wire [CW-1:0] consume = m_consume[COUNT_WIDTH-1:GRAIN_LOG2];
   wire [PW-1:0] pointer_next;
   wire carry;  // the pointer passes first_q
