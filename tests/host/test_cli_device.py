@@ -92,7 +92,7 @@ def test_run_rows_are_those_of_the_models(small, tmp_path):
         assert row["values"] == row["raw_bytes"] == array.size
         assert (row["network"], row["device"], row["ok"]) == ("small", "model", True)
         assert row["cycles"] is None and row["values_per_cycle"] is None
-        assert row["kind"] == {"weight/bell": "weight", "act/sparse": "act"}.get(row["tensor"], "tensor")
+        assert row["kind"] == {"weight/bell": "weight", "act/sparse": "activation"}.get(row["tensor"], "tensor")
 
 
 def test_json_on_standard_output_is_alone_there(small):
@@ -298,6 +298,54 @@ def test_verilated_without_a_checkout_is_a_device_error(small, tmp_path):
     result = call("run", small[0], "--device", "verilated", env={"TENSORPRESS_CHECKOUT": str(tmp_path)})
     assert result.exit_code == 3
     assert result.stderr.strip().splitlines()[-1].startswith("error: the verilated device needs a checkout")
+
+
+# ------------------------------------------------------------------------------------------------------------------------ bench
+
+
+def test_bench_of_the_software(small, tmp_path):
+    result = call("bench", small[0], "--json", tmp_path / "rows.json")
+    assert result.exit_code == 0, result.output
+    for text in ("Weights (1 tensor)", "Activations (1 tensor)", "Tensors (2 tensors)", "zlib-6", "apack"):
+        assert text in result.stdout
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    codecs = {row["codec"] for row in rows}
+    assert codecs >= {"zvc", "ebpc", "apack", "zlib-6"} and len(rows) == 4 * 2 * len(codecs)
+    for row in rows:
+        assert set(row) == (ROW - {"cycles", "values_per_cycle"}) | {"mb_per_s"}
+        assert row["ok"] is True and row["mb_per_s"] > 0 and row["device"] == "software" and row["network"] == "small"
+    zvc = next(row for row in rows if (row["tensor"], row["codec"]) == ("act/sparse", "zvc"))
+    assert zvc["coded_bytes"] == encode(small[1]["act/sparse"], Coding("zvc", zero=17)).nbytes and zvc["kind"] == "activation"
+
+
+def test_bench_of_a_device(small):
+    result = call("bench", small[0], "--device", "model", "--codec", "zvc,apack", "--json", "-")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert len(rows) == 4 * 2 * 2 * 2 and all(set(row) > ROW and row["ok"] for row in rows)
+    assert {row["endpoint"] for row in rows} == {"ddr", "stream"} and "Activations (1 tensor)" in result.stderr
+
+
+def test_bench_differences_fail(small, monkeypatch):
+    honest = Job.result
+
+    def lying(self):
+        result = honest(self)
+        if result.values is not None:
+            result.values[0] ^= 1
+        return result
+
+    monkeypatch.setattr(Job, "result", lying)
+    result = call("bench", small[0], "--device", "model", "--codec", "raw")
+    assert result.exit_code == 1 and "error: tensor 'weight/bell', codec raw, decompress" in result.stderr and "DIFFER" in result.stdout
+
+
+def test_bench_tells_what_it_leaves_out(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.ones(9, "u1"), wide=np.ones(9, "u4"))
+    result = call("bench", tmp_path / "a.npz", "--codec", "apack")
+    assert result.exit_code == 0 and "note: wide without apack: apack takes no 32-bit values" in result.stderr
+    for options in (["--device", "abacus"], ["--lanes", "4"], ["--codec", "zip"], ["--names", "zz"]):
+        refused(call("bench", tmp_path / "a.npz", *options), 2)
 
 
 # ------------------------------------------------------------------------------------------------------------- demo and selftest

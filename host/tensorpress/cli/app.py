@@ -98,7 +98,16 @@ def program(
         raise typer.Exit
 
 
-for _command in (files.compress, files.decompress, files.inspect, files.profile, hardware.run, hardware.selftest, hardware.demo):
+for _command in (
+    files.compress,
+    files.decompress,
+    files.inspect,
+    files.profile,
+    hardware.run,
+    hardware.bench,
+    hardware.selftest,
+    hardware.demo,
+):
     app.command(no_args_is_help=False)(_command)
 
 

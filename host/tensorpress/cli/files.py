@@ -20,7 +20,7 @@ from tensorpress import tables
 from tensorpress.cli import options as o
 from tensorpress.cli.choices import Choice, codec_names, load_all, load_tables_file, ordered, table_maker, unusable
 from tensorpress.cli.console import CheckError, Report, check_place, counted, decimal, integer, make_table, new_file, progress
-from tensorpress.cli.transfers import json_row
+from tensorpress.cli.transfers import json_row, row_kind
 from tensorpress.codecs import CODECS, Coded, decode, index_entry, raw_image, split_entry
 from tensorpress.container import CompressedTensor, Reader, decompress_tensor, write
 from tensorpress.errors import FormatError, InputError
@@ -75,7 +75,7 @@ def profile(
                 {
                     "network": first.network,
                     "tensor": name,
-                    "kind": first.kind,
+                    "kind": row_kind(first.kind),
                     "codec": "apack",
                     "direction": "profile",
                     "inputs": len(members),

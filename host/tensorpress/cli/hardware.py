@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
 from tensorpress.cli.choices import Choice, codec_names, limited, load_all, load_tables_file, ordered, unusable
-from tensorpress.cli.console import Report, counted, integer, make_table
-from tensorpress.cli.devices import DEFAULT, Setup, check_device, open_engine
+from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
+from tensorpress.cli.devices import DEFAULT, Setup, check_device, devices_help, open_engine
 from tensorpress.codecs import CODECS, Coding
 from tensorpress.demo import DEMO_TENSORS
 from tensorpress.engine import Direction, Endpoint, Engine
@@ -183,6 +184,159 @@ def summary(done: Sequence[t.Transfer]) -> list[str]:
     return lines
 
 
+def bench(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Files as for `run`. Default: the demo tensors.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help=f"{devices_help('software: the codecs in Python')}.", rich_help_panel=o.DEVICE)
+    ] = "software",
+    codec: o.Codecs = None,
+    lanes: o.Lanes = None,
+    latency: o.Latency = None,
+    names: o.Names = None,
+    limit: o.Limit = None,
+    manifest: o.Manifest = None,
+    network: o.Network = None,
+    allow_nan: o.AllowNan = False,
+    json: o.Json = None,
+) -> None:
+    """Measure speed and size: the software codecs beside zlib, zstd and LZ4, or a device."""
+    setup = Setup(lanes=lanes, latency=latency)
+    check_device(device, setup, others=("software",))
+    codecs = codec_names(codec, tuple(CODECS)) if codec else None
+    report = Report(json)
+    loaded = load_all(files or [DEMO_TENSORS], names=names, manifest=manifest, network=network, allow_nan=allow_nan)
+    tensors = [limited(one, limit) for one in loaded]
+    if device == "software":
+        software(report, tensors, codecs or [name for name in CODECS if name != "raw"])
+        return
+    with open_engine(device, setup) as engine:
+        report.line(f"{t.device_line(engine)}.", style="bold")
+        on_device(report, engine, tensors, codecs)
+
+
+KINDS = {"weight": "Weights", "act": "Activations", "tensor": "Tensors"}
+
+
+def software(report: Report, tensors: Sequence[NamedTensor], codecs: Sequence[str]) -> None:
+    """The software benchmark and its tables."""
+    from tensorpress import bench_software
+
+    packed = [tensor.name for tensor in tensors if tensor.width == 4]
+    if packed:
+        report.note(f"skipped {counted(len(packed), 'tensor')}: the software benchmark takes no 4-bit values: {', '.join(packed[:3])}")
+    found, missing = bench_software.peers()
+    for name, package in missing.items():
+        report.note(f"{name} is left out: the package {package} is not installed")
+    chosen = [tensor for tensor in tensors if tensor.width != 4]
+    if not chosen:
+        raise InputError("no tensor is left that can be measured")
+    for tensor in chosen:
+        for codec in codecs:
+            problem = unusable(tensor, codec)
+            if problem:
+                report.note(f"{tensor.name} without {codec}: {problem}")
+    with progress(len(chosen), "measuring") as step:
+        for tensor in chosen:
+            step(tensor.name)
+            report.rows += bench_software.bench(
+                {tensor.name: tensor.values},
+                network=tensor.network,
+                kinds={tensor.name: t.row_kind(tensor.kind)},
+                codecs=codecs,
+                compressors=list(found),
+                zeros={tensor.name: tensor.zero_code()},
+            )
+    for kind, title in KINDS.items():
+        members = [row for row in report.rows if row["kind"] == t.row_kind(kind)]
+        if members:
+            report.table(software_table(members, f"{title} ({counted(sum(tensor.kind == kind for tensor in chosen), 'tensor')})"))
+    report.line(
+        "ratio: raw bytes / (index + payload + table). MB/s: 10^6 raw bytes a second on one core, all tensors together.", style="dim"
+    )
+    report.finish()
+    wrong = [row for row in report.rows if not row["ok"]]
+    if wrong:
+        raise MismatchError(f"tensor {wrong[0]['tensor']!r}, codec {wrong[0]['codec']}: the values do not come back ({len(wrong)} rows)")
+
+
+def on_device(report: Report, engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str] | None) -> None:
+    """The benchmark of a device and its tables."""
+    from tensorpress import bench_device
+
+    work = plan(engine, tensors, ["raw"], Choice(), report)  # tells of tensors that the device cannot take
+    with progress(len(work), f"measuring {engine.device.name}") as step:
+        for tensor, _ in work:
+            step(tensor.name)
+            report.rows += bench_device.bench(
+                {tensor.name: tensor.values},
+                engine,
+                network=tensor.network,
+                kinds={tensor.name: t.row_kind(tensor.kind)},
+                codecs=codecs,
+                endpoints=("ddr", "stream") if engine.device.has_streams else ("ddr",),
+                zeros={tensor.name: tensor.zero_code()},
+                block_bytes=min(4096, engine.capabilities.block_bytes),
+                least_values=1,
+            )
+    for kind, title in KINDS.items():
+        members = [row for row in report.rows if row["kind"] == t.row_kind(kind)]
+        if members:
+            count = len({(row["network"], row["tensor"]) for row in members})
+            report.table(device_table(members, f"{title} ({counted(count, 'tensor')})"))
+    if any(row["cycles"] is not None for row in report.rows):
+        report.line(t.LEGEND, style="dim")
+    report.finish()
+    wrong = [row for row in report.rows if not row["ok"]]
+    if wrong:
+        row = wrong[0]
+        raise MismatchError(
+            f"tensor {row['tensor']!r}, codec {row['codec']}, {row['direction']}: not the bytes of the model ({len(wrong)} rows)"
+        )
+
+
+def device_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    """One line a codec, direction and raw side."""
+    timed = any(row["cycles"] is not None for row in rows)
+    columns: list[Any] = ["codec", "direction", "raw side", ("ratio", "r")]
+    columns += [("cycles", "r"), ("v/cyc", "r"), ("busy%", "r"), ("in%", "r"), ("out%", "r"), ("idle%", "r")] if timed else ["bytes"]
+    table = make_table(*columns, title=title)
+    before = None
+    for key in dict.fromkeys((row["codec"], row["direction"], row["endpoint"]) for row in rows):
+        members = [row for row in rows if (row["codec"], row["direction"], row["endpoint"]) == key]
+        cells = [key[0] if key[0] != before else "", key[1], key[2]]
+        cells.append(decimal(sum(row["raw_bytes"] for row in members) / sum(row["coded_bytes"] for row in members)))
+        if timed:
+            cycles = sum(row["cycles"] for row in members)
+            cells += [integer(cycles), decimal(sum(row["values"] for row in members) / cycles)]
+            cells += [
+                percent(sum(row[f"count_lane_{name}"] for row in members) / (members[0]["lanes"] * cycles))
+                for name in ("busy", "starved", "blocked", "idle")
+            ]
+        else:
+            cells.append("[green]ok[/]" if all(row["ok"] for row in members) else "[bold red]DIFFER[/]")
+        table.add_row(*cells)
+        before = key[0]
+    return table
+
+
+def software_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    """One line a codec."""
+    table = make_table(
+        "codec", ("raw bytes", "r"), ("coded bytes", "r"), ("ratio", "r"), ("compress MB/s", "r"), ("decompress MB/s", "r"), title=title
+    )
+    for codec in dict.fromkeys(row["codec"] for row in rows):
+        cells = []
+        for direction in t.DIRECTIONS:
+            members = [row for row in rows if row["codec"] == codec and row["direction"] == direction]
+            raw, coded = sum(row["raw_bytes"] for row in members), sum(row["coded_bytes"] for row in members)
+            seconds = sum(row["raw_bytes"] / row["mb_per_s"] / 1e6 for row in members)
+            cells.append(decimal(raw / seconds / 1e6, 1))
+        table.add_row(codec, integer(raw), integer(coded), decimal(raw / coded), *cells)
+    return table
+
+
 def selftest(
     device: o.DeviceName = DEFAULT,
     lanes: o.Lanes = None,
@@ -191,7 +345,6 @@ def selftest(
     json: o.Json = None,
 ) -> None:
     """Check a device: registers, every codec at the edges, both raw sides, errors and recovery."""
-    from tensorpress.cli.console import progress
     from tensorpress.cli.selftest import checks
 
     setup = Setup(lanes, None, latency, stalls)

@@ -82,7 +82,7 @@ def json_row(
     return {
         "network": tensor.network,
         "tensor": tensor.name,
-        "kind": tensor.kind,
+        "kind": row_kind(tensor.kind),
         "codec": codec,
         "direction": direction,
         "device": device,
@@ -93,6 +93,11 @@ def json_row(
         "values_per_cycle": count / cycles if cycles else None,
         "ok": ok,
     }
+
+
+def row_kind(kind: str) -> str:
+    """The word for a kind in the rows: weight, activation, tensor."""
+    return "activation" if kind == "act" else kind
 
 
 def transfer(
