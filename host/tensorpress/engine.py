@@ -628,7 +628,7 @@ class Engine:
 
     def _limits(self, job: Job) -> tuple[float | None, int]:
         """Timeout of a job in seconds (None on a simulated device) and in cycles, many times what it needs."""
-        cycles = 200_000 + 32 * job.count + 2_000 * job.blocks
+        cycles = 50_000 + 32 * job.count + 2_000 * job.blocks
         clock = self.device.clock_hz or _SLOWEST_CLOCK
         return (None if self.device.simulated else 1.0 + cycles / clock), cycles
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -206,3 +207,30 @@ def test_broken_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 def test_checkout_is_found() -> None:
     assert (checkout() / "rtl" / "engine").is_dir()
+
+
+@pytest.mark.parametrize("suffix", ["vcd", "fst"])
+def test_waveform(tmp_path: Path, suffix: str) -> None:
+    """The smallest engine with a waveform of each kind: the job is right, and the file knows the ports and has their changes."""
+    waves = tmp_path / f"waves.{suffix}"
+    values = sparse_values(1000)
+    coding = Coding("raw", 8, 128)
+    lines: list[str] = []
+    try:
+        device = VerilatedDevice(lanes=1, block_bytes=512, codecs=3, memory_bytes=1 << 16, optimise=0, trace=waves, progress=lines.append)
+    except DeviceNotFoundError as error:
+        if os.environ.get("TENSORPRESS_REQUIRE_VERILATED") == "1":
+            raise
+        pytest.skip(str(error))
+    with device:
+        result = Engine(device).compress(values, coding)
+        assert result.coded is not None
+        np.testing.assert_array_equal(result.coded.payload, encode(values, coding).payload)
+        cycles = device.statistic("cycle")
+    data = waves.read_bytes()
+    if suffix == "vcd":
+        text = data.decode()
+        assert "m_axi_awaddr" in text
+        assert f"\n#{cycles * 10}\n" in text  # ten time units a cycle, to the last one
+    else:
+        assert len(data) > 1000

@@ -182,8 +182,9 @@ def _run(command: Sequence[str], what: str, **options: Any) -> str:
     except subprocess.TimeoutExpired as error:
         raise BuildError(f"{what} took more than {_UNIT_SECONDS} s") from error
     if done.returncode:
-        tail = (done.stdout + done.stderr).strip().splitlines()[-25:]
-        raise BuildError(f"{what} failed:\n" + "\n".join(tail))
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        first = next((number for number, line in enumerate(lines) if "rror" in line), max(0, len(lines) - 25))  # %Error, error:
+        raise BuildError(f"{what} failed:\n" + "\n".join(lines[first : first + 25]))
     return done.stdout
 
 
