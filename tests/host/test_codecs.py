@@ -27,6 +27,7 @@ from tensorpress.codecs import (
     raw_image,
     split_entry,
     values_from_raw,
+    zvc,
 )
 from tensorpress.errors import FormatError, InputError, TableError
 from tensorpress.tables import histogram, optimal_table
@@ -322,6 +323,30 @@ def test_apack_side_by_side(seed: int) -> None:
         payload[rng.integers(len(payload), size=3)] ^= np.uint64(rng.integers(1 << 62))
         place = rng.integers(len(index))
         if split_entry(int(index[place]))[1] > 1:
+            index[place] -= np.uint64(1 << 32)
+
+
+@settings(max_examples=60)
+@given(cases(("zvc",)), st.integers(0, 2**32))
+def test_zvc_in_numpy(case: tuple[Coding, np.ndarray], seed: int) -> None:
+    """The version for machines without numba."""
+    coding, values = case
+    coded = encode(values, coding)
+    index, payload = zvc.numpy_encode(values, coding)
+    assert index.tolist() == coded.index.tolist() and payload.tolist() == coded.payload.tolist()
+    rng = np.random.default_rng(seed)
+    for _ in range(3):
+        out, expected = (np.zeros(len(values), values.dtype) for _ in range(2))
+        corrupt = zvc.numpy_decode(index, payload, out, coding)
+        try:
+            expected = decode(Coded(index, payload), len(values), coding)
+        except FormatError as error:
+            assert corrupt == error.block
+        else:
+            assert corrupt == -1 and np.array_equal(out, expected)
+        payload[rng.integers(len(payload))] ^= np.uint64(rng.integers(1 << 62))
+        place = rng.integers(len(index))
+        if split_entry(int(index[place]))[1] > 0:
             index[place] -= np.uint64(1 << 32)
 
 

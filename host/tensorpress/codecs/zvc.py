@@ -107,13 +107,54 @@ def fast_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], 
     return int(_decode(index, payload, out, coding.width, U(coding.zero), coding.block_values, *_scratch(coding)))
 
 
+def numpy_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """A whole tensor without numba."""
+    size, offset = coding.block_values, 0
+    image = image_words(values, coding.width)
+    shifted = values - values.dtype.type(coding.zero)
+    index, parts = [], []
+    for block in range(coding.blocks(len(values))):
+        u = shifted[block * size : (block + 1) * size]
+        a, b = np.packbits(u != 0).tobytes(), u[u != 0].astype(u.dtype.newbyteorder(">")).tobytes()
+        a_words, b_words, words = -(-len(a) // 8), -(-len(b) // 8), raw_words(len(u), coding.width)
+        raw = a_words + b_words >= words
+        if raw:
+            a_words, b_words = 0, words
+            parts.append(image[block * size * coding.width // 64 :][:words].tobytes())
+        else:
+            parts.append(a.ljust(8 * a_words, b"\0") + b.ljust(8 * b_words, b"\0"))
+        index.append(offset | a_words << 32 | b_words << 47 | int(raw) << 63)
+        offset += a_words + b_words
+    return np.array(index, np.uint64), np.frombuffer(b"".join(parts), np.uint64).copy()
+
+
+def numpy_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: npt.NDArray[Any], coding: Coding) -> int:
+    """A whole tensor without numba."""
+    stored, size = payload.view(np.uint8), coding.block_values
+    for block, entry in enumerate(index.tolist()):
+        count = coding.values_of(block, len(out))
+        start, a_bytes, b_bytes = 8 * (entry & 0xFFFFFFFF), 8 * (entry >> 32 & 0x7FFF), 8 * (entry >> 47 & 0x7FFF)
+        a, b = stored[start : start + a_bytes], stored[start + a_bytes : start + a_bytes + b_bytes]
+        if entry >> 63:
+            out[block * size : block * size + count] = b.view(out.dtype)[:count]
+            continue
+        there = np.unpackbits(a)[:count].astype(bool)
+        number = int(np.count_nonzero(there))
+        if len(there) < count or number * out.itemsize > b_bytes:
+            return block
+        u = np.zeros(count, out.dtype)
+        u[there] = b[: number * out.itemsize].view(out.dtype.newbyteorder(">"))
+        out[block * size : block * size + count] = u + out.dtype.type(coding.zero)
+    return -1
+
+
 CODEC = Codec(
     "zvc",
     1,
     (8, 16, 32),
     encode_block,
     decode_block,
-    fast_encode if HAVE_NUMBA else None,
-    fast_decode if HAVE_NUMBA else None,
+    fast_encode if HAVE_NUMBA else numpy_encode,
+    fast_decode if HAVE_NUMBA else numpy_decode,
     uses_zero=True,
 )
