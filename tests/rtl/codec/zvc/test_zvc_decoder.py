@@ -10,7 +10,7 @@ from codec.box import BoxConfig, add_decoder_tests
 from harness import run_cocotb
 
 BLOCK_BYTES = int(os.environ.get("BLOCK_BYTES", "512"))
-CONFIG = BoxConfig("zvc", block_bytes=BLOCK_BYTES, zeros=(0, 1, 128, 255), cycles=lambda values: -(-values // 4) + 12)
+CONFIG = BoxConfig("zvc", block_bytes=BLOCK_BYTES, zeros=(0, 1, 128, 255), cycles=lambda values: -(-values // 4) + 14)
 TESTS = add_decoder_tests(globals(), CONFIG)
 
 
