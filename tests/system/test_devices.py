@@ -16,7 +16,7 @@ from tensorpress.device import Buffer, BufferPart, Device, open_device
 from tensorpress.device import verilated as verilated_module
 from tensorpress.device.base import GUARD_BYTES, MemoryPool, PoolDevice
 from tensorpress.device.model import ModelDevice
-from tensorpress.device.verilated import Build, VerilatedDevice, build, cache_folder, checkout
+from tensorpress.device.verilated import Build, VerilatedDevice, build, checkout
 from tensorpress.engine import Engine
 from tensorpress.errors import BuildError, DeviceError, DeviceNotFoundError, InputError, ProtocolError
 from tensorpress.registers import ID, REG
@@ -183,7 +183,8 @@ def test_missing_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         VerilatedDevice(lanes=1)
 
 
-def test_bad_parameter_stops_the_build() -> None:
+def test_bad_parameter_stops_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(verilated_module, "cache_folder", lambda: tmp_path)
     lines: list[str] = []
     try:
         with pytest.raises(BuildError, match="LANES"):
@@ -192,7 +193,8 @@ def test_bad_parameter_stops_the_build() -> None:
         pytest.skip(str(error))
     assert len(lines) == 1
     assert "building the Verilated engine (lanes17)" in lines[0]
-    assert not list(cache_folder().glob("making-*"))
+    assert not list(tmp_path.glob("making-*"))
+    assert not list(tmp_path.glob("*.so"))
 
 
 def test_broken_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
