@@ -169,6 +169,7 @@ module apack_decode_loop #(
       .STAGES(CODERS - 2)
   ) u_ahead (
       .clk(clk),
+      .clear(rst),
       .enable(enable),
       .s_data({ahead_1_q, bits_1_q}),
       .m_data({ahead_late, ahead_bits_late})
@@ -180,6 +181,7 @@ module apack_decode_loop #(
       .STAGES(WAIT)
   ) u_wait (
       .clk(clk),
+      .clear(rst),
       .enable(enable),
       .s_data({low_1_q, less_1_q, rest_1_q}),
       .m_data({low, less_one, distance})
@@ -192,6 +194,7 @@ module apack_decode_loop #(
     if (TREE != 0) begin : g_tree
       apack_row_tree u_finder (
           .clk(clk),
+          .clear(rst),
           .enable(enable),
           .load_valid(load_valid),
           .load_row(load_row),
@@ -205,6 +208,7 @@ module apack_decode_loop #(
     end else begin : g_products
       apack_row_finder u_finder (
           .clk(clk),
+          .clear(rst),
           .enable(enable),
           .load_valid(load_valid),
           .load_row(load_row),
@@ -225,6 +229,7 @@ module apack_decode_loop #(
       .STAGES(FINDER - 1)
   ) u_code (
       .clk(clk),
+      .clear(rst),
       .enable(enable),
       .s_data(code_q),
       .m_data(code_late)

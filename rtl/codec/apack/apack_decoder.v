@@ -3,7 +3,7 @@
 // apack_decoder: the APack decoder behind the codec box of docs/ARCHITECTURE.md (FORMAT.md section 3; arXiv 2201.08830).
 //
 //   A words -> apack_part_reader -> apack_decode_loop -> rows, fifo -> apack_offset_adder -> raw words
-//   B words -> bit_unpacker ----------------------------------------------^
+//   B words ---------------------------------------------------------^
 //
 // Latency: a block of n values takes n + CODERS + about 12 cycles from start to done when nothing waits. Throughput: one value a
 // cycle. The loop stops in any cycle in which the next part of A or a place for a row might be missing; what it needs to know
@@ -54,9 +54,8 @@ module apack_decoder #(
 );
 
   localparam VW = $clog2(BLOCK_BYTES * 8 / W) + 1;
-  localparam CW = $clog2(W + 1);
   localparam [VW-1:0] VALUE_ONE = 1;
-  localparam [4:0] CODERS_COUNT = CODERS;
+  localparam [4:0] CODERS_COUNT = CODERS[4:0];
   localparam ROWS_DEPTH = 16;
 
   generate
@@ -206,28 +205,6 @@ module apack_decoder #(
       .peak(rows_peak)
   );
 
-  wire unpacker_ready, b_valid, b_ready, b_missing;
-  wire [W-1:0] b_bits;
-  wire [CW-1:0] b_available, b_consume;
-
-  bit_unpacker #(
-      .MAX_BITS(W),
-      .GRANULARITY(1)
-  ) u_offsets (
-      .clk(clk),
-      .rst(idle),
-      .s_valid(s_b_tvalid && running_q),
-      .s_ready(unpacker_ready),
-      .s_data(s_b_tdata),
-      .s_end(s_b_end && running_q),
-      .m_valid(b_valid),
-      .m_ready(b_ready),
-      .m_bits(b_bits),
-      .m_available(b_available),
-      .m_consume(b_consume)
-  );
-  assign s_b_tready = unpacker_ready && running_q;
-
   // Count of the rows that leave the queue, for the last one.
   reg [VW-1:0] rows_left_q;
   reg row_last_q;
@@ -242,7 +219,7 @@ module apack_decoder #(
     end
   end
 
-  wire m_valid, m_last;
+  wire m_valid, m_last, b_ready, b_missing;
   apack_offset_adder #(
       .W(W)
   ) u_adder (
@@ -255,11 +232,10 @@ module apack_decoder #(
       .s_ready(queued_ready),
       .s_row(queued_row),
       .s_last(row_last_q),
-      .b_valid(b_valid),
-      .b_ready(b_ready),
-      .b_bits(b_bits),
-      .b_available(b_available),
-      .b_consume(b_consume),
+      .s_b_valid(s_b_tvalid && running_q),
+      .s_b_ready(b_ready),
+      .s_b_data(s_b_tdata),
+      .s_b_end(s_b_end && running_q),
       .missing(b_missing),
       .m_valid(m_valid),
       .m_ready(m_raw_tready),
@@ -267,6 +243,7 @@ module apack_decoder #(
       .m_last(m_last)
   );
   assign m_raw_tvalid = m_valid;
+  assign s_b_tready = b_ready && running_q;
 
   // ------------------------------------------------------------------------------------------------------------------
   // End of the block

@@ -13,6 +13,7 @@
 
 module apack_row_finder (
     input  wire        clk,
+    input  wire        clear,        // while no block runs; not used here
     input  wire        enable,
     input  wire        load_valid,
     input  wire [ 3:0] load_row,
@@ -102,7 +103,7 @@ module apack_row_finder (
   assign rest = rest_q;
   assign rest_end = rest_end_q;
 
-  wire unused = &{1'b0, below[0], below[16]};
+  wire unused = &{1'b0, below[0], below[16], clear};
 
 endmodule
 

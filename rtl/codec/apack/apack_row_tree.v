@@ -13,6 +13,7 @@
 
 module apack_row_tree (
     input  wire        clk,
+    input  wire        clear,        // while no block runs
     input  wire        enable,
     input  wire        load_valid,
     input  wire [ 3:0] load_row,
@@ -88,6 +89,7 @@ module apack_row_tree (
       .STAGES(2)
   ) u_wait (
       .clk(clk),
+      .clear(clear),
       .enable(enable),
       .s_data({less_one, distance}),
       .m_data({less_one_late, distance_late})
@@ -129,6 +131,7 @@ module apack_row_tree (
       .STAGES(2)
   ) u_wait_group (
       .clk(clk),
+      .clear(clear),
       .enable(enable),
       .s_data({group_rest_q, group_end_q, group_q}),
       .m_data({group_rest, group_end, group_late})

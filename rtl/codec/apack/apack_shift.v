@@ -5,8 +5,9 @@
 // The loop of the format shifts one bit at a time while the interval is too narrow. All of it at once: with M = HI - LO and
 // k = leading zeros of M (16 bits), the shift is k, less 1 where HI and LO agree in the bit of M's leading one. A row has a
 // count of at least 1 and a normalised interval at least 0x4002 codes, so M >= 15 and the shift is at most 12.
-// Pairs of bits are looked at together: within pair p (from the top) the shift is 2p + 1, 2p or 2p - 1.
-// Latency: 0 (combinational, about 4 LUT levels).
+// Pairs of bits are looked at together: if the leading one is in pair p (from the top), the shift is 2p + 1, 2p or 2p - 1. The pairs
+// are taken in three groups, which keeps it at three levels of LUTs.
+// Latency: 0 (combinational, 3 LUT levels).
 // Assumes: high = low + less_one (mod 2^16), less_one >= 15. Does not: tell which of the shifted bits are pending ones.
 
 `resetall
@@ -20,33 +21,35 @@ module apack_shift (
     output wire [ 3:0] shift      // 0..12
 );
 
-  reg [2:0] pair;
-  reg more, less;
-
   wire [15:0] differ = low ^ high;
 
-  integer p;
-  always @* begin
-    // Pair 6 (bits 3 and 2) is taken when all above are zero.
-    pair = 3'd6;
-    more = !less_one[3] && differ[2];
-    less = less_one[3] && !differ[3];
-    for (p = 5; p >= 0; p = p - 1) begin
-      if (less_one[15-2*p] || less_one[14-2*p]) begin
-        pair = p[2:0];
-        more = !less_one[15-2*p] && differ[14-2*p];
-        less = less_one[15-2*p] && !differ[15-2*p];
-      end
+  // Pair p: some bit set; the shift is odd; the shift is 2p - 1.
+  wire [6:0] some, odd, less;
+  genvar p;
+  generate
+    for (p = 0; p < 7; p = p + 1) begin : g_pair
+      wire upper = less_one[15-2*p];
+      assign some[p] = upper || less_one[14-2*p];
+      assign less[p] = upper && !differ[15-2*p];
+      assign odd[p]  = upper ? !differ[15-2*p] : differ[14-2*p];
     end
+  endgenerate
+
+  // Groups: pairs 0..2, 3..4, 5..6.
+  reg [3:0] first, second, third;
+  always @* begin
+    if (some[0]) first = {3'd0, odd[0]};  // the shift of a normalised interval is not below 0
+    else if (some[1]) first = {less[1] ? 3'd0 : 3'd1, odd[1]};
+    else first = {less[2] ? 3'd1 : 3'd2, odd[2]};
+    if (some[3]) second = {less[3] ? 3'd2 : 3'd3, odd[3]};
+    else second = {less[4] ? 3'd3 : 3'd4, odd[4]};
+    if (some[5]) third = {less[5] ? 3'd4 : 3'd5, odd[5]};
+    else third = {less[6] ? 3'd5 : 3'd6, odd[6]};
   end
 
-  assign shift[0] = more || less;
-  // 2*pair - 1 where less: subtracted bit by bit, a carry chain would be slower.
-  assign shift[1] = pair[0] ^ less;
-  assign shift[2] = pair[1] ^ (less && !pair[0]);
-  assign shift[3] = pair[2] ^ (less && !pair[0] && !pair[1]);
+  assign shift = |less_one[15:10] ? first : |less_one[9:6] ? second : third;
 
-  wire unused = &{1'b0, less_one[2:0], differ[1:0]};
+  wire unused = &{1'b0, less_one[1:0], differ[1:0], some[2], some[4], some[6], less[0]};
 
 endmodule
 

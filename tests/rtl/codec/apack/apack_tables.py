@@ -19,8 +19,10 @@ def make_table(kind: str, width: int) -> Table:
     """Tables by name.
 
     ``even``: rows of equal span and count. ``zeros``: 0 and its neighbours are likely (weights, activations).
+    ``random...``: 15 random boundaries and counts. These have counts of at least 8, so that 8-bit values never code to more than their
+    own size in stream A. ``narrow...``: random too, with counts from 1 on.
     ``skew``: row 0 is a single value with 1009 of 1024, all others have a count of 1. ``skew_last``: the same with the last row.
-    ``wide``: row 0 has all values but 15, offsets of W bits. ``random``: 15 random boundaries and counts.
+    ``wide``: row 0 has all values but 15, offsets of W bits.
     """
     span = 1 << width
     even = tuple(span * row // 16 for row in range(16))
@@ -30,19 +32,25 @@ def make_table(kind: str, width: int) -> Table:
         values = np.arange(span, dtype=np.float64)
         distance = np.minimum(values, span - values)
         histogram = np.maximum(1e6 * np.exp(-distance / (span / 40)), 1).astype(np.int64)
-        return optimal_table(histogram, width)
+        table = optimal_table(histogram, width)
+        return Table(width, table.vmin, _at_least_8(table.cum))
     if kind == "skew":
         return Table(width, tuple(range(16)), (0, *range(1009, 1025)))
     if kind == "skew_last":
-        return Table(width, even if width == 4 else tuple(range(16)), (*range(16), 1024))
+        return Table(width, tuple(range(16)), (*range(16), 1024))
     if kind == "wide":
         return Table(width, (0, *range(span - 15, span)), (0, *range(1009, 1025)))
-    if kind.startswith("random"):
+    if kind.startswith(("random", "narrow")):
         rng = random.Random(f"{kind}:{width}")
         vmin = (0, *sorted(rng.sample(range(1, span), 15)))
         cum = (0, *sorted(rng.sample(range(1, 1024), 15)), 1024)
-        return Table(width, vmin, cum)
+        return Table(width, vmin, cum if kind.startswith("narrow") else _at_least_8(cum))
     raise ValueError(f"unknown kind of table {kind!r}")
+
+
+def _at_least_8(cum: Sequence[int]) -> tuple[int, ...]:
+    """Counts squeezed so that each is at least 8."""
+    return tuple(8 * row + below * (1024 - 128) // 1024 for row, below in enumerate(cum))
 
 
 def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:

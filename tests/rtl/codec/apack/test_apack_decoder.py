@@ -27,14 +27,23 @@ CONFIG = BoxConfig(
 TESTS = add_decoder_tests(globals(), CONFIG)
 
 
-@pytest.mark.parametrize("block_bytes", [512, 4096])
-def test_apack_decoder(simulator: str, block_bytes: int) -> None:
+@pytest.mark.parametrize(
+    ("block_bytes", "coders", "tree", "width", "table"),
+    [
+        (512, 8, 0, 8, "zeros"),
+        (4096, 8, 0, 8, "random 1"),
+        (512, 10, 1, 8, "zeros"),
+        (512, 16, 1, 16, "random 2"),
+        (512, 13, 0, 16, "wide"),
+    ],
+)
+def test_apack_decoder(simulator: str, block_bytes: int, coders: int, tree: int, width: int, table: str) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:apack",
         toplevel="apack_decoder",
-        parameters={"BLOCK_BYTES": block_bytes},
-        extra_env={"BLOCK_BYTES": str(block_bytes)},
+        parameters={"BLOCK_BYTES": block_bytes, "CODERS": coders, "TREE": tree, "W": width},
+        extra_env={"BLOCK_BYTES": str(block_bytes), "CODERS": str(coders), "WIDTH": str(width), "TABLE": table},
         expected_tests=TESTS,
         simulator=simulator,
     )
