@@ -179,6 +179,9 @@ def _environment(simulator: str) -> dict[str, str]:
         env.pop(name, None)
     # cocotbext-axi still imports names that cocotb 2 has renamed
     env["PYTHONWARNINGS"] = "ignore::DeprecationWarning,ignore::FutureWarning"
+    # cocotb would rewrite the assertions of every module that a test imports, numba's hundreds among them: minutes of start-up
+    env["COCOTB_REWRITE_ASSERTION_FILES"] = "test_*.py"
+    env.setdefault("TENSORPRESS_NO_NUMBA", "1")  # the reference models are fast enough for a simulation; numba takes seconds to load
     return env
 
 

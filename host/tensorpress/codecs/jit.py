@@ -8,6 +8,7 @@ Compiled code has no bounds checks, so every function says what keeps its access
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,12 +19,14 @@ from ..values import raw_image
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-try:
-    import numba
+HAVE_NUMBA = False
+if not os.environ.get("TENSORPRESS_NO_NUMBA"):  # set: as if numba were not installed, for short runs that would spend more on loading it
+    try:
+        import numba
 
-    HAVE_NUMBA = True
-except ImportError:
-    HAVE_NUMBA = False
+        HAVE_NUMBA = True
+    except ImportError:
+        pass
 
 
 def njit(function: F) -> F:
