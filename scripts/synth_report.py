@@ -125,11 +125,11 @@ def synthesise(build: Build) -> Row:
     files = core_files(build.core)
     for path in (*files.headers, *files.sources):  # YoWASP sees only what is below its working folder
         shutil.copy(path, folder)
-    set_parameters = "".join(f"chparam -set {name} {value} {build.top}; " for name, value in build.parameters.items())
+    parameters = "".join(f" -chparam {name} {value}" for name, value in build.parameters.items())
     _yosys(
         folder,
         "synth",
-        f"read_verilog {' '.join(path.name for path in files.sources)}; {set_parameters}"
+        f"read_verilog -defer {' '.join(path.name for path in files.sources)}; hierarchy -check -top {build.top}{parameters}; "
         f"synth_xilinx -family xc7 -top {build.top} -flatten -noiopad -noclkbuf; delete t:$scopeinfo; "
         f"tee -q -o stat.json stat -json -tech xilinx {build.top}; write_verilog -noexpr netlist.v",
     )

@@ -16,6 +16,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -241,10 +243,18 @@ def _check_results(results: Path, expected: int, folder: Path) -> None:
         raise CocotbFailure(f"{len(passed)} cocotb tests ran ({', '.join(passed)}), expected {expected}\n{_tail(folder / 'test.log')}")
 
 
+def _end_with(parent: int) -> None:
+    """End this process group when the process that started it is gone (pytest was killed)."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
+
+
 def _main(step: str, job_file: str) -> None:
     """The child process: one step with cocotb's own runner."""
     from cocotb_tools.runner import get_runner
 
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     job = json.loads(Path(job_file).read_text())
     folder = Path(job["folder"])
     runner = get_runner(job["simulator"])
