@@ -71,7 +71,7 @@ def _open_verilated(setup: Setup) -> Device:
             if console.is_terminal:
                 status.update(text)
             else:
-                console.print(text, markup=False)
+                console.print(text, markup=False, soft_wrap=True)
 
         return open_device("verilated", progress=show, **asked)
 

@@ -151,9 +151,10 @@ def compress(
     with new_file(output, force=force) as temporary:
         write(temporary, done, {METADATA_MEMBER: dumps(describe(tensors))})
     listing = make_table("\ntensor", "\nkind", "\ndtype", "\nshape", "\ncodec", ("raw\nbytes", "r"), *SIZES)
+    others = 55 + max(len(f"{one.dtype}{shape_text(one.shape)}") for one in done) + len(integer(sum(one.raw_bytes for one in done)))
     for tensor, packed in zip(tensors, done, strict=True):
         listing.add_row(
-            report.name(tensor.name, 74),
+            report.name(tensor.name, others),
             tensor.kind,
             tensor.dtype,
             shape_text(tensor.array.shape),
@@ -164,9 +165,9 @@ def compress(
     total_line(listing, done, raw=True)
     report.table(listing)
     raw, size = sum(one.raw_bytes for one in done), output.stat().st_size
+    outcome = f"{raw / size:.2f} times smaller" if size <= raw else f"{size / raw:.2f} times larger"
     report.line(
-        f"Wrote {counted(len(done), 'tensor')} to {output}: {integer(raw)} bytes became a file of {integer(size)} bytes, "
-        f"{raw / size:.2f} times smaller."
+        f"Wrote {counted(len(done), 'tensor')} to {output}: {integer(raw)} bytes became a file of {integer(size)} bytes, {outcome}."
     )
     report.finish()
 

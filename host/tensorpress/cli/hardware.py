@@ -186,7 +186,7 @@ def summary(done: Sequence[t.Transfer]) -> list[str]:
 
 def bench(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Files as for `run`. Default: the demo tensors.", show_default=False)
+        list[Path] | None, typer.Argument(metavar="FILE", help="Files as for `run`. Default: the demo tensors.", show_default=False)
     ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", help=f"{devices_help('software: the codecs in Python')}.", rich_help_panel=o.DEVICE)
