@@ -108,14 +108,13 @@ def unsigned(values: Sequence[int], width: int) -> Any:
     """Values as the model takes them."""
     import numpy as np
 
-    return np.array(values, {8: np.uint8, 16: np.uint16, 32: np.uint32}[width])
+    return np.array(values, {4: np.uint8, 8: np.uint8, 16: np.uint16, 32: np.uint32}[width])
 
 
 def raw_words(values: Sequence[int], width: int) -> list[int]:
-    """Values as the words of the raw image, zero-padded."""
-    image = b"".join(int(value).to_bytes(width // 8, "little") for value in values)
-    image += bytes(-len(image) % 8)
-    return [int.from_bytes(image[at : at + 8], "little") for at in range(0, len(image), 8)]
+    """Values as the words of the raw image, zero-padded: the first value is in the lowest bits."""
+    lane = 64 // width
+    return [sum(int(value) << width * place for place, value in enumerate(values[at : at + lane])) for at in range(0, len(values), lane)]
 
 
 def mixed_values(rng: random.Random, count: int, width: int, zero: int, share: float) -> list[int]:
