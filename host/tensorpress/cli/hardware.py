@@ -164,7 +164,11 @@ def summary(done: Sequence[t.Transfer]) -> list[str]:
         ranked = sorted(
             t.totals([one for one in done if one.tensor.kind == kind and one.direction == "compress"]), key=lambda total: -total.ratio
         )
-        if ranked:
+        if ranked and ranked[0].ratio <= 1:
+            lines.append(
+                f"None of these codecs makes the {plural} smaller: {', '.join(f'{total.codec} {total.ratio:.2f}' for total in ranked)}."
+            )
+        elif ranked:
             best = ranked[0]
             rest = ", ".join(f"{total.codec} {total.ratio:.2f}" for total in ranked[1:])
             lines.append(
