@@ -6,7 +6,8 @@
 //   reserve ----> places: the next place of A into the coder's queue of 16
 //   events -> fifo -> head -> chunk of 1..16 bits -> turned to the coder's position -> part -> m_a
 //
-// A chunk takes a cycle; an event of more than 16 bits (first bit, its inverse fill - 1 times, rest) takes several.
+// A chunk takes a cycle; an event of more than 16 bits (first bit, its inverse fill - 1 times, rest) takes several: 16 bits of the
+// fill at a time, what is left of it (with the rest if both have at most 15 bits), the rest.
 // Stages: head (an event), chunk, turn (position of the coder's next bit, kept in `positions`: 4 bits of part, 4 of bit), join (the
 // coder's unfinished part, kept in `parts`), part (complete, with its place). All of them wait while m_a is stuck.
 // A coder's queue must never be full: `written_part` lets the user compare, events are taken as long as `room` says so.
@@ -112,10 +113,9 @@ module apack_emitter #(
   reg [3:0] head_bits_q;
   reg [10:0] head_rest_q;
 
-  wire [2:0] fill_high = head_fill_q[6:4] - 3'd1;
   wire head_long = |head_fill_q[6:4];
-  wire [6:0] fill_left = head_long ? {fill_high, head_fill_q[3:0]} : 7'd0;
-  wire [7:0] total_left = {1'b0, fill_left} + {4'd0, head_bits_q};
+  wire [2:0] fill_high = head_long ? head_fill_q[6:4] - 3'd1 : 3'd0;
+  wire [4:0] low_total = {1'b0, head_fill_q[3:0]} + {1'b0, head_bits_q};
 
   assign queue_take = advance && (!head_valid_q || head_fits_q);
 
@@ -126,8 +126,8 @@ module apack_emitter #(
       {head_coder_q, head_fresh_q, head_first_q, head_fill_q, head_bits_q, head_rest_q, head_fits_q} <= queued_event;
     end else if (advance) begin
       head_more_q <= 1'b1;
-      head_fill_q <= fill_left;
-      head_fits_q <= total_left <= 8'd16;
+      head_fill_q <= {fill_high, head_long ? head_fill_q[3:0] : 4'd0};
+      head_fits_q <= !head_long || (head_fill_q[6:4] == 3'd1 && !low_total[4]);
     end
     if (rst) head_valid_q <= 1'b0;
   end
@@ -244,7 +244,7 @@ module apack_emitter #(
       wire unused_coder = &{1'b0, coder[3], coder_q[3]};
     end
   endgenerate
-  wire unused = &{1'b0, events_ready, peak, level[3:0], doubled[31:16], written[3:0]};
+  wire unused = &{1'b0, events_ready, peak, level[3:0], low_total[3:0], doubled[31:16], written[3:0]};
 
 endmodule
 

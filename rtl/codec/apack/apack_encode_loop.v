@@ -18,8 +18,8 @@
 //   1, 2    two DSP blocks: {LO, cum} + M*cum = 1024*LO + R*cum
 //   3       LO, HI, M of the row
 //   4       count of the shift (apack_shift) and of the bits that LO and HI share (apack_leading)
-//   5       shifted state; pending bits, look-ahead, reservation; the bits to emit
-//   6       event
+//   5       shifted state; look-ahead, reservation; the bits to emit
+//   6       pending bits; event
 //
 // An event: first bit, fill - 1 times its inverse, then `rest_bits` further bits.
 // The event of a PAD slot is the user's to add: only the reservation knows whether there is one.
@@ -166,11 +166,11 @@ module apack_encode_loop #(
   // ------------------------------------------------------------------------------------------------------------------
   wire init_4 = kind_4_q[0], value_4 = kind_4_q[1], flush_4 = kind_4_q[2], zero_4 = kind_4_q[3], pad_4 = kind_4_q[4];
   wire [5:0] pending_4;
+  reg [5:0] pending_6_q;
   wire [3:0] ahead_4, part_4;
 
   wire emits = |shared_4_q;
   wire [3:0] waiting = shift_4_q - shared_4_q;  // shifts of the third kind: their bits are pending
-  wire [6:0] pending = {1'b0, emits ? 6'd0 : pending_4} + {3'd0, waiting};
   wire [4:0] ahead = {1'b0, ahead_4} - {1'b0, shift_4_q};
   wire ask = init_4 || (value_4 && ahead[4]);
   wire [15:0] less_shifted = less_4_q << shift_4_q;
@@ -194,9 +194,10 @@ module apack_encode_loop #(
 
   reg [14:0] low_5_q;
   reg [15:0] less_5_q;
-  reg [5:0] pending_5_q;
+  reg [5:0] kept_5_q;  // pending bits that stay, and those that come
+  reg [3:0] waiting_5_q;
   reg [3:0] ahead_5_q, part_5_q;
-  reg reserve_5_q, event_5_q, first_5_q, limit_5_q;
+  reg reserve_5_q, event_5_q, first_5_q;
   reg [3:0] reserve_part_5_q, bits_5_q;
   reg [ 5:0] fill_5_q;
   reg [10:0] rest_5_q;
@@ -204,20 +205,21 @@ module apack_encode_loop #(
   always @(posedge clk) begin
     low_5_q <= low_shifted;
     less_5_q <= less_shifted | ones;
-    pending_5_q <= pending[5:0];
+    kept_5_q <= emits ? 6'd0 : pending_4;
+    waiting_5_q <= waiting;
     ahead_5_q <= ahead[3:0];
     part_5_q <= part_4 + {3'd0, ask};
     if (init_4) begin
       low_5_q <= 15'd0;
       less_5_q <= 16'hFFFF;
-      pending_5_q <= 6'd0;
+      kept_5_q <= 6'd0;
+      waiting_5_q <= 4'd0;
       ahead_5_q <= 4'd0;
       part_5_q <= 4'd1;
     end
 
     reserve_5_q <= ask;
     reserve_part_5_q <= init_4 ? 4'd0 : part_4;
-    limit_5_q <= value_4 && pending[6];
 
     event_5_q <= init_4 || flush_4 || zero_4 || (value_4 && emits);
     first_5_q <= (value_4 && low_4_q[15]) || (flush_4 && low_4_q[14]);
@@ -228,7 +230,6 @@ module apack_encode_loop #(
     if (rst) begin
       reserve_5_q <= 1'b0;
       event_5_q   <= 1'b0;
-      limit_5_q   <= 1'b0;
     end
   end
 
@@ -244,14 +245,25 @@ module apack_encode_loop #(
   );
 
   apack_delay #(
-      .WIDTH (14),
+      .WIDTH (8),
       .STAGES(CODERS - 1)
   ) u_counts (
       .clk(clk),
       .clear(rst),
       .enable(1'b1),
-      .s_data({pending_5_q, ahead_5_q, part_5_q}),
-      .m_data({pending_4, ahead_4, part_4})
+      .s_data({ahead_5_q, part_5_q}),
+      .m_data({ahead_4, part_4})
+  );
+
+  apack_delay #(
+      .WIDTH (6),
+      .STAGES(CODERS - 2)
+  ) u_pending (
+      .clk(clk),
+      .clear(rst),
+      .enable(1'b1),
+      .s_data(pending_6_q),
+      .m_data(pending_4)
   );
 
   assign reserve = reserve_5_q;
@@ -259,13 +271,14 @@ module apack_encode_loop #(
   assign reserve_part = reserve_part_5_q;
   assign next_part = part_5_q;
   assign is_value = value_5_q;
-  assign limit = limit_5_q;
 
   // ------------------------------------------------------------------------------------------------------------------
-  // Stage 6: the event
+  // Stage 6: the event; the pending bits after the step
   // ------------------------------------------------------------------------------------------------------------------
-  wire [6:0] fill = {1'b0, fill_5_q} + 7'd1;
-  wire [7:0] total = {1'b0, fill} + {4'd0, bits_5_q};
+  wire [4:0] total = {1'b0, fill_5_q[3:0]} + {1'b0, bits_5_q};
+
+  wire [6:0] pending = {1'b0, kept_5_q} + {3'd0, waiting_5_q};
+  reg limit_6_q;
 
   reg event_6_q, fresh_6_q, first_6_q, fits_6_q;
   reg [ 6:0] fill_6_q;
@@ -273,14 +286,17 @@ module apack_encode_loop #(
   reg [10:0] rest_6_q;
   always @(posedge clk) begin
     event_6_q <= event_5_q && !rst;
+    limit_6_q <= value_5_q && pending[6] && !rst;
+    pending_6_q <= pending[5:0];
     fresh_6_q <= init_5_q;
     first_6_q <= first_5_q;
-    fill_6_q <= fill;
+    fill_6_q <= {1'b0, fill_5_q} + 7'd1;
     bits_6_q <= bits_5_q;
     rest_6_q <= rest_5_q;
-    fits_6_q <= total <= 8'd16;
+    fits_6_q <= !(|fill_5_q[5:4]) && !total[4];
   end
 
+  assign limit = limit_6_q;
   assign event_valid = event_6_q;
   assign event_fresh = fresh_6_q;
   assign event_first = first_6_q;
@@ -289,7 +305,7 @@ module apack_encode_loop #(
   assign event_rest = rest_6_q;
   assign event_fits = fits_6_q;
 
-  wire unused = &{1'b0, product_high[28], sum_low_q[27:26], sum_low_q[9:0], sum_high_q[27:26], sum_high_q[9:0]};
+  wire unused = &{1'b0, product_high[28], sum_low_q[27:26], sum_low_q[9:0], sum_high_q[27:26], sum_high_q[9:0], total[3:0]};
 
 endmodule
 
