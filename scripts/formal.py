@@ -79,7 +79,14 @@ def run(proof: Proof, timeout: float = TIMEOUT) -> Outcome:
     env = {**os.environ, "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])}
     begin = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=proof.file.parent, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=proof.file.parent,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     try:
         log, _ = process.communicate(timeout=timeout)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The simulation of FuseSoC's target ``sim``, run in its work root: cocotb on the files, top and parameters of the ``.eda.yml`` found there.
+"""The simulation of FuseSoC's target ``sim``, run in its work root: cocotb on the files, top and parameters of the ``.eda.yml`` found
+there.
 
 Edalize's own cocotb support reports success whether tests fail, or none runs; this script ends with a code other than 0 in both cases.
 """

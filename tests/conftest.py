@@ -36,4 +36,6 @@ def _station(item: pytest.Item) -> int:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if shutil.which("iverilog") is None:
-        terminalreporter.write_line("NOTE: Icarus Verilog (iverilog) is not installed: the RTL tests ran under Verilator only.", yellow=True)
+        terminalreporter.write_line(
+            "NOTE: Icarus Verilog (iverilog) is not installed: the RTL tests ran under Verilator only.", yellow=True
+        )

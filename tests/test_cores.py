@@ -10,7 +10,6 @@ from pathlib import Path
 
 import lint
 import pytest
-
 from tensorpress import verilator_root
 
 IP = "tensorpress:ip:tensorpress"
@@ -22,7 +21,15 @@ def fusesoc(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     variables["PYTHONPATH"] = str(lint.ROOT / "host")
     command = [sys.executable, "-m", "fusesoc.main", "--config", str(lint.ROOT / "fusesoc.conf"), *arguments]
     return subprocess.run(
-        command, cwd=lint.ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500, check=False
+        command,
+        cwd=lint.ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1500,
+        check=False,
     )
 
 

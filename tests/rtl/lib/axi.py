@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory behind an AXI master, and the checker of what the master does.
 
-:class:`AxiMemory` is a memory with 64-bit data of our own, because tests must control what cocotbext-axi's does not: latencies, stalls of each channel, error
-responses at a chosen beat, a limit of outstanding bursts, and regions outside which no access is allowed. :class:`AxiChecker` is part of it and also works alone,
-beside any other slave. Its rules are legal for AXI3 and AXI4 at once: INCR bursts of at most 16 beats of 8 bytes that do not cross 4 KiB, payload stable
+:class:`AxiMemory` is a memory with 64-bit data of our own, because tests must control what cocotbext-axi's does not: latencies, stalls of
+each channel, error
+responses at a chosen beat, a limit of outstanding bursts, and regions outside which no access is allowed. :class:`AxiChecker` is part of
+it and also works alone,
+beside any other slave. Its rules are legal for AXI3 and AXI4 at once: INCR bursts of at most 16 beats of 8 bytes that do not cross 4 KiB,
+payload stable
 until taken, WLAST on the last beat and nowhere else, no more bursts outstanding than declared.
 """
 
@@ -119,7 +122,9 @@ class AxiChecker:
         Beats so far.
     """
 
-    def __init__(self, dut: Any, prefix: str = "m_axi", *, max_reads: int = 256, max_writes: int = 256, regions: Sequence[Region] = ()) -> None:
+    def __init__(
+        self, dut: Any, prefix: str = "m_axi", *, max_reads: int = 256, max_writes: int = 256, regions: Sequence[Region] = ()
+    ) -> None:
         self.dut, self.prefix = dut, prefix
         self.clock, self.reset = clock_of(dut), Reset(dut)
         self.max_reads, self.max_writes = max_reads, max_writes
@@ -362,7 +367,8 @@ class AxiMemory:
             if calm >= quiet:
                 return
         raise AssertionError(
-            f"{self.prefix}: not idle after {timeout} cycles: {len(self.checker.open_reads)} reads and {len(self.checker.open_writes)} writes unfinished"
+            f"{self.prefix}: not idle after {timeout} cycles: {len(self.checker.open_reads)} reads"
+            f" and {len(self.checker.open_writes)} writes unfinished"
         )
 
     def clear(self) -> None:

@@ -15,7 +15,7 @@ PERIOD_NS = 10
 def clock_of(dut: Any) -> Any:
     """The clock signal of `dut`: ``clk`` or ``aclk``."""
     clock = getattr(dut, "clk", None)
-    return getattr(dut, "aclk") if clock is None else clock
+    return dut.aclk if clock is None else clock
 
 
 class Reset:

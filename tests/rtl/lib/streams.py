@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sources, sinks and monitors for valid/ready streams.
 
-Signals are found by their prefix, in both spellings: ``s_valid s_ready s_data`` and ``s_raw_tvalid s_raw_tready s_raw_tdata``. All signals are sampled and
-driven at the rising edge. A beat is an int for a stream with one payload signal, else a dict from payload name to int. A stream without a ready signal
+Signals are found by their prefix, in both spellings: ``s_valid s_ready s_data`` and ``s_raw_tvalid s_raw_tready s_raw_tdata``. All
+signals are sampled and
+driven at the rising edge. A beat is an int for a stream with one payload signal, else a dict from payload name to int. A stream without a
+ready signal
 moves a beat in each cycle with valid.
 """
 
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
@@ -18,7 +20,7 @@ from cocotb.triggers import RisingEdge
 from lib.clock import Reset, clock_of
 from lib.profiles import Pauses, pauses
 
-Beat = Union[int, Mapping[str, int]]
+Beat = int | Mapping[str, int]
 
 
 class ProtocolViolation(AssertionError):
@@ -64,7 +66,14 @@ class StreamSource(_Stream):
     """
 
     def __init__(
-        self, dut: Any, prefix: str, *, payload: Sequence[str] = ("data",), profile: str | Pauses = "none", seed: int | str = 0, clock: Any = None
+        self,
+        dut: Any,
+        prefix: str,
+        *,
+        payload: Sequence[str] = ("data",),
+        profile: str | Pauses = "none",
+        seed: int | str = 0,
+        clock: Any = None,
     ) -> None:
         super().__init__(dut, prefix, payload=payload, clock=clock)
         self.queue: deque[Beat] = deque()
@@ -196,7 +205,9 @@ class StreamMonitor(_Stream):
             if int(valid):
                 beat = self._sample(self.cycle)
                 if self._waiting is not None and beat != self._waiting:
-                    raise ProtocolViolation(f"{self.prefix}: the payload changed before it was taken, in cycle {self.cycle}: {self._waiting} -> {beat}")
+                    raise ProtocolViolation(
+                        f"{self.prefix}: the payload changed before it was taken, in cycle {self.cycle}: {self._waiting} -> {beat}"
+                    )
                 if self.ready is None or int(self.ready.value):
                     self.beats.append(beat)
                     self.cycles.append(self.cycle)
@@ -215,7 +226,14 @@ class StreamSink(StreamMonitor):
     """
 
     def __init__(
-        self, dut: Any, prefix: str, *, payload: Sequence[str] = ("data",), profile: str | Pauses = "none", seed: int | str = 0, clock: Any = None
+        self,
+        dut: Any,
+        prefix: str,
+        *,
+        payload: Sequence[str] = ("data",),
+        profile: str | Pauses = "none",
+        seed: int | str = 0,
+        clock: Any = None,
     ) -> None:
         self._profile, self._seed = profile, seed
         super().__init__(dut, prefix, payload=payload, clock=clock)

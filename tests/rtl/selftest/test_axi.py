@@ -41,7 +41,9 @@ async def copy(dut, memory, timeout=20_000):
 @cocotb.test()
 @cocotb.parametrize(profile=PROFILES, ready_after_valid=[False, True])
 async def copies(dut, profile, ready_after_valid):
-    memory = AxiMemory(dut, regions=REGIONS, profile=profile, ready_after_valid=ready_after_valid, latency=(0, 30), max_reads=1, max_writes=1)
+    memory = AxiMemory(
+        dut, regions=REGIONS, profile=profile, ready_after_valid=ready_after_valid, latency=(0, 30), max_reads=1, max_writes=1
+    )
     await copy(dut, memory)
     assert int(dut.errors.value) == 0
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short run of the engine in any build, for ``fusesoc run --target=sim``: registers, then each codec both ways over DDR and stream ports."""
+"""A short run of the engine in any build, for ``fusesoc run --target=sim``: registers, then each codec both ways over DDR and stream
+ports."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ import os
 import cocotb
 import numpy as np
 from lib.engine_bench import EngineBench
-
 from tensorpress.codecs import CODEC_NUMBERS, Coding
 from tensorpress.registers import REG
 
