@@ -34,25 +34,26 @@ module ebpc_plane_code #(
     endgenerate
     assign ones[W-1] = 1'b0;
 
-    // What the differences before part p, then with part p, hold
-    wire [PARTS:0] none, single, pair, single_last;
-    assign none[0]        = 1'b1;
-    assign single[0]      = 1'b0;
-    assign pair[0]        = 1'b0;
-    assign single_last[0] = 1'b0;  // a single one, and it is in the last place
-
-    generate
-        for (k = 0; k < PARTS; k = k + 1) begin : g_part
-            wire [3:0] part       = ones[4*k+:4];
-            wire       part_none  = part == 4'b0000;
-            wire       part_one   = part == 4'b0001 || part == 4'b0010 || part == 4'b0100 || part == 4'b1000;
-            wire       part_pair  = part == 4'b0011 || part == 4'b0110 || part == 4'b1100;
-            assign none[k+1]        = none[k] && part_none;
-            assign single[k+1]      = (none[k] && part_one) || (single[k] && part_none);
-            assign pair[k+1]        = (none[k] && part_pair) || (pair[k] && part_none) || (single_last[k] && part == 4'b0001);
-            assign single_last[k+1] = none[k] && part == 4'b1000;
+    // What the differences hold, part after part
+    reg       none, single, pair;
+    reg       single_last;  // a single one, in the last place so far
+    reg [3:0] part;
+    integer   p;
+    always @* begin
+        none        = 1'b1;
+        single      = 1'b0;
+        pair        = 1'b0;
+        single_last = 1'b0;
+        part        = 4'b0000;
+        for (p = 0; p < PARTS; p = p + 1) begin
+            part        = ones[4*p+:4];
+            pair        = (none && (part == 4'b0011 || part == 4'b0110 || part == 4'b1100)) || (pair && part == 4'b0000) ||
+                (single_last && part == 4'b0001);
+            single      = (none && (part == 4'b0001 || part == 4'b0010 || part == 4'b0100 || part == 4'b1000)) || (single && part == 4'b0000);
+            single_last = none && part == 4'b1000;
+            none        = none && part == 4'b0000;
         end
-    endgenerate
+    end
 
     // Place of the first one
     reg [PLACE_WIDTH-1:0] place;
@@ -66,11 +67,11 @@ module ebpc_plane_code #(
 
     wire all_ones = &dbx;
     wire special  = all_ones || dbp_zero;  // 00000 or 00001
-    assign is_place = !special && (single[PARTS] || pair[PARTS]);
+    assign is_place = !special && (single || pair);
     assign is_raw   = !special && !is_place;
 
     wire [W-1:0] raw_code = {1'b1, dbx};
-    wire [4:0]   head     = {3'b000, is_place, is_place ? single[PARTS] : !all_ones};
+    wire [4:0]   head     = {3'b000, is_place, is_place ? single : !all_ones};
 
     generate
         if (W > 5 + PLACE_WIDTH) begin : g_wide
@@ -79,8 +80,6 @@ module ebpc_plane_code #(
             assign code = is_raw ? raw_code : {head, place & {PLACE_WIDTH{is_place}}};
         end
     endgenerate
-
-    wire unused_last = &{1'b0, single_last[PARTS], none[PARTS]};
 
 endmodule
 

@@ -50,11 +50,10 @@ module ebpc_plane_parser #(
 
     localparam RUN_BITS   = 3 + PW;
     localparam PLACE_BITS = 5 + PW;
-    localparam ALL_ITEMS  = W + 2;
+    localparam HALF       = LW / 2;
 
     // Where the second item begins
-    localparam [2:0] ALONE = 3'd0, AFTER_ZERO = 3'd1, AFTER_SHORT = 3'd2, AFTER_RAW = 3'd3, AFTER_PLACE = 3'd4;
-    localparam [2:0] PLACE_SPLIT = 5 + PW == W ? AFTER_RAW : AFTER_PLACE;
+    localparam [2:0] ALONE = 3'd0, AFTER_ZERO = 3'd1, AFTER_SHORT = 3'd2, AFTER_RAW = 3'd3;  // bit 2: after a place, at W = 16
 
     generate
         if (W != 8 && W != 16) begin : g_check_w
@@ -62,42 +61,85 @@ module ebpc_plane_parser #(
         end
     endgenerate
 
+    // The functions of the loop are in plain logic, in halves: a few levels of it are faster than carry chains.
+
     // Bits of an item with this beginning, after `offset` bits
     function [CW-1:0] bits_with;
         input [CW-1:0] offset;
         input [3:0] head;
-        casez (head)
-            4'b1???: bits_with = offset + W[CW-1:0];
-            4'b01??: bits_with = offset + 2;
-            4'b001?: bits_with = offset + RUN_BITS[CW-1:0];
-            4'b0001: bits_with = offset + PLACE_BITS[CW-1:0];
-            default: bits_with = offset + 5;
-        endcase
+        if (head[3]) bits_with = offset + W[CW-1:0];
+        else if (head[2]) bits_with = offset + 2;
+        else if (head[1]) bits_with = offset + RUN_BITS[CW-1:0];
+        else if (head[0]) bits_with = offset + PLACE_BITS[CW-1:0];
+        else bits_with = offset + 5;
     endfunction
 
-    // Items of a code: its planes, after `offset` items
-    function [LW-1:0] items_with;
-        input [LW-1:0] offset;
+    // What the code of a run, r-2, makes the items of a cycle more than two: alone, or as the second item; 0 when it is no run
+    function [LW-1:0] more_alone;
         input [2:0] head;
         input [PW-1:0] run;
-        integer r;
+        more_alone = {{(LW - PW) {1'b0}}, run & {PW{head == 3'b001}}};
+    endfunction
+
+    function [LW-1:0] more_second;
+        input [2:0] head;
+        input [PW-1:0] run;
+        reg up;
+        integer i;
         begin
-            items_with = offset + 1;
-            for (r = 0; r < W; r = r + 1) begin
-                if (head == 3'b001 && run == r[PW-1:0]) items_with = offset + r[LW-1:0] + 2;
+            up          = head == 3'b001;
+            more_second = 0;
+            for (i = 0; i < PW; i = i + 1) begin
+                more_second[i] = (run[i] && head == 3'b001) ^ up;
+                up             = run[i] && up;
+            end
+            more_second[PW] = up;
+        end
+    endfunction
+
+    // a >= b; a - b
+    function at_least_from;
+        input [LW-1:0] a;
+        input [LW-1:0] b;
+        input integer low;
+        input integer high;
+        integer i;
+        begin
+            at_least_from = 1'b1;
+            for (i = 0; i < LW; i = i + 1) begin
+                if (i >= low && i <= high) at_least_from = (a[i] && !b[i]) || (a[i] == b[i] && at_least_from);
             end
         end
+    endfunction
+
+    function [LW-1:0] minus;
+        input [LW-1:0] a;
+        input [LW-1:0] b;
+        reg borrow;
+        integer i;
+        begin
+            borrow = 1'b0;
+            for (i = 0; i < LW; i = i + 1) begin
+                if (i == HALF) borrow = !at_least_from(a, b, 0, HALF - 1);
+                minus[i] = a[i] ^ b[i] ^ borrow;
+                borrow   = (!a[i] && b[i]) || (a[i] == b[i] && borrow);
+            end
+        end
+    endfunction
+
+    function at_least;
+        input [LW-1:0] a;
+        input [LW-1:0] b;
+        at_least = (at_least_from(a, b, HALF, LW - 1) && a[LW-1:HALF] != b[LW-1:HALF]) ||
+            (a[LW-1:HALF] == b[LW-1:HALF] && at_least_from(a, b, 0, HALF - 1));
     endfunction
 
     // ---------------------------------------------------------------------------------------------------------------
     // The loop: window and state -> bits and items of this cycle
     // ---------------------------------------------------------------------------------------------------------------
     reg          base_q;  // the next item is a base
-    reg          last_q;  // the next item is the last of its group
-    reg [LW-1:0] left_q;  // items left in the group, when base_q = 0
-
-    localparam [LW-1:0] ONE_ITEM  = 1;
-    localparam [LW-1:0] NO_ITEM   = 0;
+    reg          last_q;  // the next item is the last of its group, when base_q = 0
+    reg [LW-1:0] two_q;   // items left in the group less two, when base_q = 0 and last_q = 0
 
     localparam T = 2 * W - 1;  // first bit of the window
     wire [3:0] head_first       = window_bits[T-:4];
@@ -106,59 +148,52 @@ module ebpc_plane_parser #(
     wire [3:0] head_after_place = window_bits[T-5-PW-:4];
     wire [3:0] head_after_raw   = window_bits[T-W-:4];
 
-    reg [2:0] split;
-    always @* begin
-        if (base_q) split = AFTER_RAW;
-        else if (last_q) split = ALONE;
-        else begin
-            casez (head_first)
-                4'b1???: split = AFTER_RAW;
-                4'b01??: split = AFTER_ZERO;
-                4'b001?: split = ALONE;
-                4'b0001: split = PLACE_SPLIT;
-                default: split = AFTER_SHORT;
-            endcase
+    wire       last     = last_q && !base_q;
+    wire       none_011 = !head_first[3] && !head_first[2] && !head_first[1];  // begins with 000
+    wire [2:0] split;  // where the second item begins, see above
+    assign split[0] = base_q || (!last_q && (head_first[3] || head_first[2] || (!head_first[1] && head_first[0])));
+    assign split[1] = base_q || (!last_q && (head_first[3] || none_011));
+    assign split[2] = PLACE_BITS != W && !base_q && !last_q && none_011 && head_first[0];
+
+    // At all places at once, then chosen
+    wire [CW-1:0] bits_alone       = bits_with(0, head_first);
+    wire [CW-1:0] bits_after_zero  = bits_with(2, head_after_zero);
+    wire [CW-1:0] bits_after_short = bits_with(5, head_after_short);
+    wire [CW-1:0] bits_after_raw   = bits_with(W[CW-1:0], head_after_raw);
+    wire [CW-1:0] bits_after_place = bits_with(PLACE_BITS[CW-1:0], head_after_place);
+
+    wire [LW-1:0] more_first       = more_alone(head_first[3:1], window_bits[T-3-:PW]);
+    wire [LW-1:0] more_after_zero  = more_second(head_after_zero[3:1], window_bits[T-5-:PW]);
+    wire [LW-1:0] more_after_short = more_second(head_after_short[3:1], window_bits[T-8-:PW]);
+    wire [LW-1:0] more_after_raw   = more_second(head_after_raw[3:1], window_bits[T-3-W-:PW]);
+    wire [LW-1:0] more_after_place = more_second(head_after_place[3:1], window_bits[T-8-PW-:PW]);
+
+    wire [CW-1:0] bits_of_four = split[1] ? (split[0] ? bits_after_raw : bits_after_short) : (split[0] ? bits_after_zero : bits_alone);
+    wire [LW-1:0] more_of_four = split[1] ? (split[0] ? more_after_raw : more_after_short) : (split[0] ? more_after_zero : more_first);
+    wire [CW-1:0] bits;
+    wire [LW-1:0] more;  // items of this cycle, less two (0 as well when there is one)
+    generate
+        if (PLACE_BITS == W) begin : g_four
+            assign bits = bits_of_four;
+            assign more = more_of_four;
+            wire unused_place = &{1'b0, split[2], bits_after_place, more_after_place};
+        end else begin : g_five
+            assign bits = split[2] ? bits_after_place : bits_of_four;
+            assign more = split[2] ? more_after_place : more_of_four;
         end
-    end
+    endgenerate
 
-    reg [CW-1:0] bits;
-    reg [LW-1:0] items;
-    always @* begin
-        case (split)
-            ALONE: begin
-                bits  = bits_with({CW{1'b0}}, head_first);
-                items = items_with(NO_ITEM, head_first[3:1], window_bits[T-3-:PW]);
-            end
-            AFTER_ZERO: begin
-                bits  = bits_with(2, head_after_zero);
-                items = items_with(ONE_ITEM, head_after_zero[3:1], window_bits[T-5-:PW]);
-            end
-            AFTER_SHORT: begin
-                bits  = bits_with(5, head_after_short);
-                items = items_with(ONE_ITEM, head_after_short[3:1], window_bits[T-8-:PW]);
-            end
-            AFTER_PLACE: begin
-                bits  = bits_with(PLACE_BITS[CW-1:0], head_after_place);
-                items = items_with(ONE_ITEM, head_after_place[3:1], window_bits[T-8-PW-:PW]);
-            end
-            default: begin
-                bits  = bits_with(W[CW-1:0], head_after_raw);
-                items = items_with(ONE_ITEM, head_after_raw[3:1], window_bits[T-3-W-:PW]);
-            end
-        endcase
-    end
-
-    wire [LW-1:0] left  = base_q ? ALL_ITEMS[LW-1:0] : left_q;
-    wire          group_end = items >= left;
-    wire          beat  = window_valid && window_ready;
+    wire [LW-1:0] two       = base_q ? W[LW-1:0] : two_q;
+    wire          group_end = last || at_least(more, two);
+    wire          beat      = window_valid && window_ready;
 
     assign window_consume = bits;
 
     always @(posedge clk) begin
         if (beat) begin
             base_q <= group_end;
-            last_q <= left == items + ONE_ITEM;
-            left_q <= left - items;
+            last_q <= more == minus(two, 1);
+            two_q  <= minus(minus(two, 2), more);
         end
         if (rst) begin
             base_q <= 1'b1;
@@ -173,7 +208,8 @@ module ebpc_plane_parser #(
     reg            valid1_q;
     reg            base1_q, final1_q;
     reg [2:0]      split1_q;
-    reg [LW-1:0]   left1_q;
+    reg [LW-1:0]   two1_q;
+    reg            last1_q;
     reg [CW-1:0]   bits1_q, available1_q;
     reg [2*W-1:0]  window1_q;
 
@@ -185,7 +221,8 @@ module ebpc_plane_parser #(
             base1_q      <= base_q;
             final1_q     <= group_end;
             split1_q     <= split;
-            left1_q      <= left;
+            two1_q       <= two;
+            last1_q      <= last;
             bits1_q      <= bits;
             available1_q <= window_available;
             window1_q    <= window_bits;
@@ -203,8 +240,8 @@ module ebpc_plane_parser #(
             ALONE:       code_two = {2'b01, {(W - 2) {1'b0}}};  // changes nothing
             AFTER_ZERO:  code_two = window1_q[T-2-:W];
             AFTER_SHORT: code_two = window1_q[T-5-:W];
-            AFTER_PLACE: code_two = window1_q[T-5-PW-:W];
-            default:     code_two = window1_q[W-1:0];
+            AFTER_RAW:   code_two = window1_q[W-1:0];
+            default:     code_two = window1_q[T-5-PW-:W];
         endcase
     end
 
@@ -242,13 +279,13 @@ module ebpc_plane_parser #(
         if (rst) valid2_q <= 1'b0;
     end
 
-    // The first item is plane W+1-left; the base counts as plane -1.
+    // The first item is plane W-1-two, or the sign plane W; the base counts as plane -1.
     genvar p;
     generate
         for (p = 0; p < W; p = p + 1) begin : g_from
-            localparam LEFT_HERE = W + 1 - p;
+            localparam TWO_HERE = W - 1 - p;
             always @(posedge clk) begin
-                if (advance) from2_q[p] <= left1_q >= LEFT_HERE[LW-1:0];
+                if (advance) from2_q[p] <= !last1_q && at_least(two1_q, TWO_HERE[LW-1:0]);
             end
         end
     endgenerate

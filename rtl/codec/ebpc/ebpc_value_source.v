@@ -54,17 +54,17 @@ module ebpc_value_source #(
     reg                   word_valid_q;
     reg                   word_last_q;
     reg [63:0]            word_q;
+    reg [PLACE_WIDTH-1:0] end_place_q;   // place of the last value of word_q
+    reg [PLACE_WIDTH-1:0] last_place_q;  // and of the last word of the block
     reg [PLACE_WIDTH-1:0] place_q;
 
-    wire [PLACE_WIDTH-1:0] final_place = values[PLACE_WIDTH-1:0] - ONE_PLACE;  // place of the last value in the last word
-    wire [VW:0]            rounded     = values - {{VW{1'b0}}, 1'b1};
+    wire [VW:0] rounded = values - {{VW{1'b0}}, 1'b1};
 
-    wire final_value = word_last_q && place_q == final_place;
-    wire advance     = m_ready || !m_valid;
-    wire step        = advance && word_valid_q;
-    wire word_end    = place_q == LAST_PLACE || final_value;
-    wire take        = s_raw_tvalid && s_raw_tready;
-    wire move        = next_valid_q && (!word_valid_q || (step && word_end));
+    wire advance  = m_ready || !m_valid;
+    wire step     = advance && word_valid_q;
+    wire word_end = place_q == end_place_q;
+    wire take     = s_raw_tvalid && s_raw_tready;
+    wire move     = next_valid_q && (!word_valid_q || (step && word_end));
 
     assign s_raw_tready = fetch_q && !next_valid_q;
 
@@ -75,6 +75,7 @@ module ebpc_value_source #(
             words_q     <= words_q - ONE_WORD;
         end
         if (start) words_q <= rounded[VW:PLACE_WIDTH];
+        if (start) last_place_q <= rounded[PLACE_WIDTH-1:0];
 
         if (start) fetch_q <= 1'b1;
         else if (take && words_q == {COUNT_WIDTH{1'b0}}) fetch_q <= 1'b0;
@@ -85,6 +86,7 @@ module ebpc_value_source #(
         if (move) begin
             word_q      <= next_q;
             word_last_q <= next_last_q;
+            end_place_q <= next_last_q ? last_place_q : LAST_PLACE;
             place_q     <= {PLACE_WIDTH{1'b0}};
         end else if (step) begin
             place_q <= place_q + ONE_PLACE;
@@ -114,7 +116,7 @@ module ebpc_value_source #(
         if (advance) begin
             u_q       <= v - zero;
             nonzero_q <= v != zero;
-            last_q    <= final_value;
+            last_q    <= word_last_q && word_end;
             valid_q   <= word_valid_q;
         end
         if (rst) valid_q <= 1'b0;
@@ -124,8 +126,6 @@ module ebpc_value_source #(
     assign m_u       = u_q;
     assign m_nonzero = nonzero_q;
     assign m_last    = last_q;
-
-    wire unused_rounded = &{1'b0, rounded[PLACE_WIDTH-1:0]};
 
 endmodule
 
