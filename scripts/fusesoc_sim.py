@@ -17,10 +17,11 @@ TESTS = 3
 
 def main() -> int:
     """Run the smoke test of the engine; 0 if all its tests ran and passed."""
-    sys.path.insert(0, str(TREE / "tests" / "rtl"))
+    sys.path[:0] = [str(TREE / "scripts"), str(TREE / "tests" / "rtl")]
     try:
         import yaml
-        from harness import CocotbFailure, RtlFiles, run_cocotb
+        from harness import CocotbFailure, run_cocotb
+        from rtl_files import RtlFiles
     except ImportError as error:
         print(f"error: {error}; run FuseSoC in the project's environment: make venv, then source .venv/bin/activate", file=sys.stderr)
         return 1

@@ -132,8 +132,8 @@ def synthesise(build: Build) -> Row:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files = core_files(build.core)
-    for path in (*files.headers, *files.sources):  # YoWASP sees only what is below its working folder
-        shutil.copy(path, folder)
+    for source in (*files.headers, *files.sources):  # YoWASP sees only what is below its working folder
+        shutil.copy(source, folder)
     parameters = "".join(f" -chparam {name} {value}" for name, value in build.parameters.items())
     _yosys(
         folder,

@@ -235,7 +235,8 @@ def _tail(log: Path) -> str:
 def _check_results(results: Path, expected: int, folder: Path) -> None:
     if not results.is_file():
         raise CocotbFailure(f"the simulation ended without results\n{_tail(folder / 'test.log')}")
-    passed, bad = [], []
+    passed: list[str] = []
+    bad: list[str] = []
     for case in ElementTree.parse(results).getroot().iter("testcase"):
         children = {child.tag for child in case}
         (bad if children & {"failure", "error", "skipped"} else passed).append(case.get("name", "?"))

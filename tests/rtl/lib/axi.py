@@ -314,9 +314,10 @@ class AxiMemory:
         self._pages: dict[int, bytearray] = {}
         self._faults = _Faults()
         self.set_profile(profile, seed)
+        self._signals: dict[str, Any] = {}
         for name in ("arready", "rvalid", "rdata", "rresp", "rlast", "rid", "awready", "wready", "bvalid", "bresp", "bid"):
             signal = getattr(dut, f"{prefix}_{name}", None)
-            setattr(self, f"_{name}", signal)
+            self._signals[name] = signal
             if signal is not None:
                 signal.value = 0
         self.clear()
@@ -415,7 +416,7 @@ class AxiMemory:
     def _step_read(self, events: Events) -> None:
         if events.read is not None:
             self._reads.append(_Pending(events.read, self._due()))
-        self._ready("ar", self._arready, len(self._reads) < self.accept)
+        self._ready("ar", self._signals["arready"], len(self._reads) < self.accept)
         if events.read_taken:
             self._driving = False
             pending = self._reads[0]
@@ -426,16 +427,16 @@ class AxiMemory:
             if self._reads and self._reads[0].ready_at <= self.checker.cycle and not next(self._pauses["r"]):
                 pending = self._reads[0]
                 address = pending.burst.address + pending.beat * BEAT_BYTES
-                self._rdata.value = int.from_bytes(self.read(address, BEAT_BYTES), "little")
-                self._rresp.value = self._faults.read.pop(self._read_beats, OKAY)
-                self._rlast.value = int(pending.beat == pending.burst.beats - 1)
-                if self._rid is not None:
-                    self._rid.value = pending.burst.identifier
-                self._rvalid.value = 1
+                self._signals["rdata"].value = int.from_bytes(self.read(address, BEAT_BYTES), "little")
+                self._signals["rresp"].value = self._faults.read.pop(self._read_beats, OKAY)
+                self._signals["rlast"].value = int(pending.beat == pending.burst.beats - 1)
+                if self._signals["rid"] is not None:
+                    self._signals["rid"].value = pending.burst.identifier
+                self._signals["rvalid"].value = 1
                 self._driving = True
                 self._read_beats += 1
             else:
-                self._rvalid.value = 0
+                self._signals["rvalid"].value = 0
 
     def _step_write(self, events: Events) -> None:
         if events.write is not None:
@@ -449,21 +450,21 @@ class AxiMemory:
             if beat["last"]:
                 self._stored = 0
                 self._responses.append(_Pending(self._filling.popleft(), self._due()))
-        self._ready("aw", self._awready, len(self._filling) + len(self._responses) < self.accept)
-        self._ready("w", self._wready, len(self._early) < self.accept)
+        self._ready("aw", self._signals["awready"], len(self._filling) + len(self._responses) < self.accept)
+        self._ready("w", self._signals["wready"], len(self._early) < self.accept)
         if events.response_taken:
             self._responding = False
             self._responses.popleft()
         if not self._responding:
             if self._responses and self._responses[0].ready_at <= self.checker.cycle and not next(self._pauses["b"]):
-                self._bresp.value = self._faults.write.pop(self._write_bursts, OKAY)
-                if self._bid is not None:
-                    self._bid.value = self._responses[0].burst.identifier
-                self._bvalid.value = 1
+                self._signals["bresp"].value = self._faults.write.pop(self._write_bursts, OKAY)
+                if self._signals["bid"] is not None:
+                    self._signals["bid"].value = self._responses[0].burst.identifier
+                self._signals["bvalid"].value = 1
                 self._responding = True
                 self._write_bursts += 1
             else:
-                self._bvalid.value = 0
+                self._signals["bvalid"].value = 0
 
     def _store(self, address: int, beat: dict[str, int]) -> None:
         data = beat["data"].to_bytes(BEAT_BYTES, "little")

@@ -14,17 +14,17 @@ PERIOD_NS = 10
 
 def clock_of(dut: Any) -> Any:
     """The clock signal of `dut`: ``clk`` or ``aclk``."""
-    clock = getattr(dut, "clk", None)
-    return dut.aclk if clock is None else clock
+    clock = getattr(dut, "aclk", None)  # first: a top with AMBA names may have a wire clk inside
+    return dut.clk if clock is None else clock
 
 
 class Reset:
-    """The reset of a module: ``rst`` (active high), ``aresetn`` (active low), or none."""
+    """The reset of a module: ``aresetn`` (active low), ``rst`` (active high), or none."""
 
     def __init__(self, dut: Any) -> None:
-        self.signal, self.active = getattr(dut, "rst", None), 1
+        self.signal, self.active = getattr(dut, "aresetn", None), 0
         if self.signal is None:
-            self.signal, self.active = getattr(dut, "aresetn", None), 0
+            self.signal, self.active = getattr(dut, "rst", None), 1
 
     def is_active(self) -> bool:
         """True while the reset is active or unknown; a module without reset never is in reset."""

@@ -249,4 +249,5 @@ class StreamSink(StreamMonitor):
         self.ready.value = 0
 
     def _drive(self) -> None:
-        self.ready.value = 0 if next(self._pauses) else 1
+        if self.ready is not None:
+            self.ready.value = 0 if next(self._pauses) else 1
