@@ -114,7 +114,10 @@ module apack_emitter #(
   reg [10:0] head_rest_q;
 
   wire head_long = |head_fill_q[6:4];
-  wire [2:0] fill_high = head_long ? head_fill_q[6:4] - 3'd1 : 3'd0;
+  // The upper bits of the fill less 16, 0 where it is below 16; bit by bit, a carry chain would be slower.
+  wire [2:0] fill_high = {
+    head_fill_q[6] && (head_fill_q[5] || head_fill_q[4]), head_long && head_fill_q[5] == head_fill_q[4], head_long && !head_fill_q[4]
+  };
   wire [4:0] low_total = {1'b0, head_fill_q[3:0]} + {1'b0, head_bits_q};
 
   assign queue_take = advance && (!head_valid_q || head_fits_q);
@@ -127,7 +130,7 @@ module apack_emitter #(
     end else if (advance) begin
       head_more_q <= 1'b1;
       head_fill_q <= {fill_high, head_long ? head_fill_q[3:0] : 4'd0};
-      head_fits_q <= !head_long || (head_fill_q[6:4] == 3'd1 && !low_total[4]);
+      head_fits_q <= !head_long || (!head_fill_q[6] && !head_fill_q[5] && !low_total[4]);
     end
     if (rst) head_valid_q <= 1'b0;
   end

@@ -138,28 +138,35 @@ module apack_encoder #(
   // ------------------------------------------------------------------------------------------------------------------
   reg [4:0] kind_q;  // one-hot: 0 init, 1 value, 2 flush, 3 zero, 4 pad; 0 = no slot to give
   reg [VW-1:0] count_q;  // slots of this kind after the next one
-  reg [3:0] late_q;  // cycles to the next turn
-  reg ok_q;
-  wire turn = late_q == 4'd0;
-  wire go = turn && (kind_q[0] || (ok_q && (|kind_q[4:2] || (kind_q[1] && word_valid_q))));
-  wire last = count_q == {VW{1'b0}};
+  reg last_q;  // count_q is 0
+  reg [3:0] late_q;  // cycles to the next turn, less 1
+  reg turn_q, ok_q;
+  wire go = turn_q && (kind_q[0] || (ok_q && (|kind_q[4:2] || (kind_q[1] && word_valid_q))));
   assign take_value = go && kind_q[1];
-  assign take_last  = last;
+  assign take_last  = last_q;
 
   always @(posedge clk) begin
     if (go) begin
       count_q <= count_q - VALUE_ONE;
-      if (last) begin
+      last_q  <= count_q == VALUE_ONE;
+      if (last_q) begin
         kind_q  <= {kind_q[3:0], 1'b0};
         count_q <= kind_q[0] ? values - VALUE_ONE : kind_q[3] ? PAD_LAST : ROUND_LAST;
+        last_q  <= kind_q[0] && values == VALUE_ONE;
       end
     end
-    if (!turn) late_q <= late_q - 4'd1;
-    else if (!go) late_q <= CODER_LAST;
+    if (turn_q) begin
+      turn_q <= go;
+      late_q <= CODER_LAST - 4'd1;
+    end else begin
+      turn_q <= late_q == 4'd0;
+      late_q <= late_q - 4'd1;
+    end
     if (start) begin
       kind_q  <= 5'b00001;
       count_q <= ROUND_LAST;
-      late_q  <= 4'd0;
+      last_q  <= 1'b0;
+      turn_q  <= 1'b1;
     end
     if (rst) kind_q <= 5'd0;
   end
@@ -178,7 +185,7 @@ module apack_encoder #(
     slot_3_q <= slot_2_q;
     slot_4_q <= slot_3_q;
     slot_5_q <= slot_4_q;
-    slot_last_q <= last;
+    slot_last_q <= last_q;
     slot_value_q <= word_q[place_q*W+:W];
     if (rst) begin
       slot_0_q <= 5'd0;
@@ -430,7 +437,7 @@ module apack_encoder #(
       .m_data(pads_behind)
   );
   always @(posedge clk) begin
-    pads_given_q <= go && kind_q[4] && last;
+    pads_given_q <= go && kind_q[4] && last_q;
     if (pads_behind) pads_done_q <= 1'b1;
     if (idle || finish) begin
       pads_given_q <= 1'b0;

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ def make_table(kind: str, width: int) -> Table:
     ``random...``: 15 random boundaries and counts. These have counts of at least 8, so that 8-bit values never code to more than their
     own size in stream A. ``narrow...``: random too, with counts from 1 on.
     ``skew``: row 0 is a single value with 1009 of 1024, all others have a count of 1. ``skew_last``: the same with the last row.
-    ``wide``: row 0 has all values but 15, offsets of W bits.
+    ``wide``: row 0 has all values but 15, offsets of W bits. ``middle``: narrow rows about the middle, which pending bits need.
     """
     span = 1 << width
     even = tuple(span * row // 16 for row in range(16))
@@ -40,6 +41,9 @@ def make_table(kind: str, width: int) -> Table:
         return Table(width, tuple(range(16)), (*range(16), 1024))
     if kind == "wide":
         return Table(width, (0, *range(span - 15, span)), (0, *range(1009, 1025)))
+    if kind == "middle":
+        cum = (0, 100, 300, 450, 500, 508, 510, 511, 513, 516, 524, 574, 724, 800, 900, 1000, 1024)
+        return Table(width, even, cum)
     if kind.startswith(("random", "narrow")):
         rng = random.Random(f"{kind}:{width}")
         vmin = (0, *sorted(rng.sample(range(1, span), 15)))
@@ -61,9 +65,10 @@ def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:
 
 
 def pending_values(table: Table, coders: int, pending: int, count: int) -> list[int]:
-    """Values with which a coder's pending counter climbs to at least `pending`, found by a search on the format's own coder.
+    """`count` values with which the largest pending counter is exactly `pending`, or from 64 on at least (the format's limit is 63).
 
-    Every coder gets the same symbols: at each step the one that leaves the most pending bits (least emitted otherwise).
+    Every coder gets the same symbols, found step by step on the format's own coder: those that raise the counter most without passing
+    `pending`, until it is reached, and then again those of the least pending bits.
     """
     low, high, waiting = 0, 0xFFFF, 0
     symbols: list[int] = []
@@ -79,31 +84,39 @@ def pending_values(table: Table, coders: int, pending: int, count: int) -> list[
                     lo, hi = (lo & 0x7FFF) << 1, (hi & 0x7FFF) << 1 | 1
                 elif lo >= 0x4000 and hi < 0xC000:
                     more += 1
-                    lo, hi = lo - 0x4000 << 1, (hi - 0x4000) << 1 | 1
+                    lo, hi = (lo - 0x4000) << 1, (hi - 0x4000) << 1 | 1
                 else:
                     break
-            if not reached and more > pending:
+            if more > (pending if pending < 64 else 75):
                 continue
-            # most pending; then the interval that holds the middle most evenly
-            score = (more if not reached else -more, -abs((0x8000 - lo) - (hi - 0x7FFF)))
+            score = (-more if reached else more, -abs(0x10000 - lo - hi))  # then: most even about the middle
             if best is None or score > best[0]:
                 best = (score, row, (lo, hi, more))
-        assert best is not None
+        assert best is not None, f"no symbol keeps the pending counter at {pending}"
         symbols.append(best[1])
         low, high, waiting = best[2]
         reached = reached or waiting >= pending
-    values = [table.vmin[row] for row in symbols for _ in range(coders)]
-    return values[:count]
+    assert reached, f"the pending counter does not reach {pending} in {count} values"
+    return [table.vmin[row] for row in symbols for _ in range(coders)][:count]
 
 
 def largest_pending(values: Sequence[int], table: Table, coders: int) -> int:
-    """The largest pending counter of a block, by the model's step-by-step coder (which stops above 63)."""
-    from bisect import bisect_right
-
-    from tensorpress.codecs.apack import _Encoder
-
-    machines = [_Encoder() for _ in range(coders)]
+    """The largest pending counter of a block, by the loop of FORMAT.md section 3.1, without its limit."""
+    states = [(0, 0xFFFF, 0)] * coders
+    largest = 0
     for position, value in enumerate(values):
         row = bisect_right(table.vmin, value) - 1
-        machines[position % coders].code(table.cum[row], table.cum[row + 1])
-    return max(machine.largest_pending for machine in machines)
+        low, high, pending = states[position % coders]
+        size = high - low + 1
+        low, high = low + (size * table.cum[row] >> 10), low + (size * table.cum[row + 1] >> 10) - 1
+        while True:
+            if high < 0x8000 or low >= 0x8000:
+                base, pending = low & 0x8000, 0
+            elif low >= 0x4000 and high < 0xC000:
+                base, pending = 0x4000, pending + 1
+            else:
+                break
+            low, high = 2 * (low - base), 2 * (high - base) + 1
+            largest = max(largest, pending)
+        states[position % coders] = low, high, pending
+    return largest
