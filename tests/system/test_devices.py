@@ -179,7 +179,7 @@ def test_missing_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(DeviceNotFoundError, match=r"C\+\+ compiler no-such-compiler"):
         VerilatedDevice(lanes=1)
     monkeypatch.setenv("TENSORPRESS_CHECKOUT", str(tmp_path))
-    with pytest.raises(DeviceNotFoundError, match="TENSORPRESS_CHECKOUT=.* is not one"):
+    with pytest.raises(DeviceNotFoundError, match=r"TENSORPRESS_CHECKOUT=.* is not one"):
         VerilatedDevice(lanes=1)
 
 
