@@ -280,6 +280,13 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise DeviceNotFoundError(f"the verilated device needs the C++ compiler {compiler} on PATH (Debian: apt-get install g++)")
+    if spec.trace == "fst":
+        try:
+            _run([compiler, "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", os.devnull], compiler)
+        except BuildError as error:
+            raise DeviceNotFoundError(
+                "waveforms in .fst need the headers of lz4 and zlib (Debian: apt-get install liblz4-dev zlib1g-dev); .vcd needs nothing"
+            ) from error
     environment = prepare()
     if "VERILATOR_ROOT" not in environment:
         environment["VERILATOR_ROOT"] = _run(["verilator", "--getenv", "VERILATOR_ROOT"], "verilator", env=environment).strip()
@@ -363,7 +370,10 @@ def _compile(spec: Build, sources: _Sources, environment: dict[str, str], includ
         shared = [pool.submit(_runtime_object, include / name, compiler, spec.trace) for name in runtime]
         objects = [*pool.map(compile_unit, units), *(str(future.result()) for future in shared)]
     library = scratch / "library.so"
-    _run([compiler, "-shared", "-o", str(library), *objects, "-pthread", *(["-lz"] if spec.trace == "fst" else [])], f"{compiler} (link)")
+    _run(
+        [compiler, "-shared", "-o", str(library), *objects, "-pthread", *(["-llz4", "-lz"] if spec.trace == "fst" else [])],
+        f"{compiler} (link)",
+    )
     return library
 
 
