@@ -5,7 +5,7 @@
 // The first error (or an abort) is latched with its block; then everything halts: the masters finish their issued bursts, the rest is
 // cleared, and the job ends with the code. So the next job starts on a clean engine, whatever happened in this one.
 // Regions: the index is counted at its largest (blocks of 128 bytes) when its end is compared with the end of the address space.
-// Latency: 5 cycles from start to the first command, plus the table load.
+// Latency: 6 cycles from start to the first command, plus the table load.
 
 `resetall
 `timescale 1ns / 1ps
@@ -73,11 +73,11 @@ module job_control #(
     input  wire [31:0] arrived_blocks
 );
 
-    localparam [2:0] IDLE = 3'd0, SUM = 3'd1, CHECK = 3'd2, TABLE = 3'd3, GO = 3'd4, RUN = 3'd5, HALT = 3'd6, CLEAR = 3'd7;
+    localparam [3:0] IDLE = 4'd0, SUM = 4'd1, COMPARE = 4'd2, CHECK = 4'd3, TABLE = 4'd4, GO = 4'd5, RUN = 4'd6, HALT = 4'd7, CLEAR = 4'd8;
     localparam [31:0] BUILT = CODECS;
     localparam [31:0] BLOCK_LIMIT = BLOCK_BYTES;
 
-    reg [2:0] state_q, state_d;
+    reg [3:0] state_q, state_d;
     reg [31:0] values_q;
     reg [15:0] block_values_q;
     reg [32:0] raw_end_q, index_end_q;
@@ -87,17 +87,24 @@ module job_control #(
     wire [22:0] most_entries = {1'b0, job_values[28:7]} + {22'd0, |job_values[6:0]};
 
     // what is wrong with the job
-    wire bad_length = values_q == 32'd0 || values_q > 32'h1000_0000;
-    wire bad_block = block_values_q == 16'd0 || block_values_q[6:0] != 7'd0 || block_values_q > BLOCK_LIMIT[15:0];
-    wire misaligned = (!job_stream && job_raw_address[2:0] != 3'd0) || job_index_address[2:0] != 3'd0 || job_payload_address[2:0] != 3'd0;
-    wire beyond = (!job_stream && raw_end_q > 33'h1_0000_0000) || index_end_q > 33'h1_0000_0000 || payload_end_q > 36'h1_0000_0000;
+    reg bad_length_q, bad_block_q, bad_address_q, bad_codec_q;
     reg [7:0] job_code;
 
+    always @(posedge clk)
+        if (state_q == COMPARE) begin
+            bad_length_q <= values_q == 32'd0 || values_q > 32'h1000_0000;
+            bad_block_q <= block_values_q == 16'd0 || block_values_q[6:0] != 7'd0 || block_values_q > BLOCK_LIMIT[15:0];
+            bad_address_q <= (!job_stream && (job_raw_address[2:0] != 3'd0 || raw_end_q > 33'h1_0000_0000))
+                || job_index_address[2:0] != 3'd0 || index_end_q > 33'h1_0000_0000
+                || job_payload_address[2:0] != 3'd0 || payload_end_q > 36'h1_0000_0000;
+            bad_codec_q <= !BUILT[{1'b0, job_codec}];
+        end
+
     always @* begin
-        if (bad_length) job_code = `ERROR_BAD_LENGTH;
-        else if (bad_block) job_code = `ERROR_BAD_BLOCK;
-        else if (misaligned || beyond) job_code = `ERROR_BAD_ADDRESS;
-        else if (!BUILT[{1'b0, job_codec}]) job_code = `ERROR_UNSUPPORTED_CODEC;
+        if (bad_length_q) job_code = `ERROR_BAD_LENGTH;
+        else if (bad_block_q) job_code = `ERROR_BAD_BLOCK;
+        else if (bad_address_q) job_code = `ERROR_BAD_ADDRESS;
+        else if (bad_codec_q) job_code = `ERROR_UNSUPPORTED_CODEC;
         else job_code = `ERROR_NONE;
     end
 
@@ -127,7 +134,8 @@ module job_control #(
         state_d = state_q;
         case (state_q)
             IDLE:  if (start) state_d = SUM;
-            SUM:   state_d = CHECK;
+            SUM:   state_d = COMPARE;
+            COMPARE: state_d = CHECK;
             CHECK: state_d = job_code != `ERROR_NONE ? CLEAR : TABLE;
             TABLE: if (table_done) state_d = table_error ? CLEAR : GO;
             GO:    state_d = RUN;

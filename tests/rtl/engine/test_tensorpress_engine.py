@@ -102,6 +102,7 @@ async def bad_jobs_are_refused(dut):
     for expected, change in cases:
         assert await bench.job(ZVC, **{**job, **change}) == expected, change
     await bench.settle()
+    await bench.write("JOB_CONFIG", 0)
     values = tensor(300)
     await bench.decompress(await bench.compress(values, ZVC), values, ZVC)
 
@@ -201,6 +202,7 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
     values = tensor(8 * BLOCK)
     coded = await bench.compress(values, ZVC)
     for decompress in (False, True):
+        bench.memory.checker.regions = []
         for delay in (0, 3, 40, 90, 170, 333, 600):
             bench.load(coded)
             config = 1 | decompress << 4 | 9 << 8

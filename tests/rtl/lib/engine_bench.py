@@ -95,6 +95,7 @@ class EngineBench:
     async def status(self) -> str:
         """Acknowledge the interrupt and return the error of the job that ended."""
         await self.write("IRQ_STATUS", 1)
+        await wait_cycles(self.dut, 4)
         assert not int(self.dut.irq.value)
         status = await self.read("STATUS")
         assert status & 1 == 0 and status & 2, "done and not busy"
@@ -113,7 +114,7 @@ class EngineBench:
         self.memory.write(PAYLOAD - 64, b"\xa5" * (payload_bytes + 128))
         self.memory.write(RAW, image)
         self.memory.checker.regions = [
-            Region(RAW, RAW + len(image) + 7 & ~7, write=False),
+            Region(RAW, RAW + (len(image) + 7 & ~7), write=False),
             Region(INDEX, INDEX + index_bytes, read=False),
             Region(PAYLOAD, PAYLOAD + 8 * capacity, read=False),
         ]
@@ -134,7 +135,7 @@ class EngineBench:
         self.load(coded)
         self.memory.write(RAW - 64, b"\x5a" * (len(image) + 128))
         self.memory.checker.regions = [
-            Region(RAW, RAW + len(image), read=False),
+            Region(RAW, RAW + (len(image) + 7 & ~7), read=False),  # whole words; the strobes keep the bytes behind
             Region(INDEX, INDEX + 8 * len(coded.index), write=False),
             Region(PAYLOAD, PAYLOAD + 8 * len(coded.payload), write=False),
         ]
