@@ -5,7 +5,7 @@
 //
 // Decompressing, it takes the index entries in order and checks each before use: an entry can make no read outside the payload region
 // and no block larger than a bank. FORMAT.md, section 2.
-// Throughput: a block every 5 (compress) or 7 (decompress) cycles. It does not see the words.
+// Throughput: a block every 5 (compress) or 8 (decompress) cycles. It does not see the words.
 
 `resetall
 `timescale 1ns / 1ps
@@ -63,7 +63,8 @@ module fill_sequencer #(
 
     localparam [3:0] CODEC_RAW = 4'd0;
     localparam [31:0] LAST_LANE = LANES - 1;
-    localparam [3:0] IDLE = 4'd0, MEASURE = 4'd1, ENTRY = 4'd2, ADD = 4'd3, CHECK = 4'd4, GIVE = 4'd5, COMMAND = 4'd6, DONE = 4'd7, STOPPED = 4'd8;
+    localparam [3:0] IDLE = 4'd0, MEASURE = 4'd1, ENTRY = 4'd2, WORDS = 4'd3, SUM = 4'd4, COMPARE = 4'd5, CHECK = 4'd6, GIVE = 4'd7,
+                     COMMAND = 4'd8, DONE = 4'd9, STOPPED = 4'd10;
 
     reg [3:0] state_q, state_d;
     reg [28:0] left_q;  // values from this block on
@@ -78,17 +79,12 @@ module fill_sequencer #(
     reg [31:0] offset_q;
     reg [14:0] a_words_q, b_words_q;
     reg raw_q, reserved_bit_q;
+    reg [15:0] raw_words_q, entry_words_q;
     reg [15:0] words_q;
     reg [32:0] end_q;
+    reg malformed_q, too_large_q, outside_q;
 
     wire [15:0] values_16 = {{(16 - VALUES_WIDTH) {1'b0}}, values_q};
-    wire [15:0] raw_words = {3'd0, values_16[15:3]} + {15'd0, |values_16[2:0]};
-    wire [15:0] entry_words = {1'b0, a_words_q} + {1'b0, b_words_q};
-
-    wire malformed = reserved_bit_q || words_q == 16'd0 || (raw_q && (a_words_q != 15'd0 || words_q != raw_words));
-    wire too_large = !raw_q && words_q >= raw_words;
-    wire outside = end_q > {1'b0, job_payload_words};
-
     wire [16:0] lane_here = 17'd1 << lane_q;
     wire give = state_q == GIVE && lane_ready_q;
     wire command = (read_valid && read_ready) || (stream_valid && stream_ready);
@@ -115,10 +111,12 @@ module fill_sequencer #(
         state_d = state_q;
         case (state_q)
             IDLE:    if (go) state_d = MEASURE;
-            MEASURE: state_d = job_decompress ? ENTRY : ADD;
-            ENTRY:   if (entry_valid) state_d = ADD;
-            ADD:     state_d = CHECK;
-            CHECK:   state_d = job_decompress && (malformed || too_large || outside) ? STOPPED : GIVE;
+            MEASURE: state_d = job_decompress ? ENTRY : WORDS;
+            ENTRY:   if (entry_valid) state_d = WORDS;
+            WORDS:   state_d = SUM;
+            SUM:     state_d = job_decompress ? COMPARE : GIVE;
+            COMPARE: state_d = CHECK;
+            CHECK:   state_d = malformed_q || too_large_q || outside_q ? STOPPED : GIVE;
             GIVE:    if (lane_ready_q) state_d = COMMAND;
             COMMAND: if (command) state_d = last_q ? DONE : MEASURE;
             DONE:    state_d = DONE;  // until rst
@@ -142,7 +140,7 @@ module fill_sequencer #(
 
     always @(posedge clk) begin
         lane_ready_q <= |(task_ready & lane_here[LANES-1:0]);
-        error_code   <= malformed ? `ERROR_INDEX_MALFORMED : too_large ? `ERROR_BLOCK_TOO_LARGE : `ERROR_INDEX_OUT_OF_BOUNDS;
+        error_code   <= malformed_q ? `ERROR_INDEX_MALFORMED : too_large_q ? `ERROR_BLOCK_TOO_LARGE : `ERROR_INDEX_OUT_OF_BOUNDS;
         case (state_q)
             IDLE: begin
                 left_q        <= job_values;
@@ -156,10 +154,19 @@ module fill_sequencer #(
                 values_q <= left_q <= {14'd0, job_block_values} ? left_q[VALUES_WIDTH-1:0] : job_block_values[VALUES_WIDTH-1:0];
             end
             ENTRY: {raw_q, reserved_bit_q, b_words_q, a_words_q, offset_q} <= entry_data;
-            ADD: begin
-                words_q <= job_decompress ? entry_words : raw_words;
-                end_q   <= {1'b0, offset_q} + {17'd0, entry_words};
+            WORDS: begin
+                raw_words_q   <= {3'd0, values_16[15:3]} + {15'd0, |values_16[2:0]};
+                entry_words_q <= {1'b0, a_words_q} + {1'b0, b_words_q};
                 if (job_decompress) address_q <= job_payload_address + {offset_q[28:0], 3'b000};
+            end
+            SUM: begin
+                words_q <= job_decompress ? entry_words_q : raw_words_q;
+                end_q   <= {1'b0, offset_q} + {17'd0, entry_words_q};
+            end
+            COMPARE: begin
+                malformed_q <= reserved_bit_q || words_q == 16'd0 || (raw_q && (a_words_q != 15'd0 || words_q != raw_words_q));
+                too_large_q <= !raw_q && words_q >= raw_words_q;
+                outside_q   <= end_q > {1'b0, job_payload_words};
             end
             COMMAND:
             if (command) begin
