@@ -219,6 +219,22 @@ module apack_decoder #(
     end
   end
 
+  // A stage that is registered both ways: what the adder waits for does not reach the queue.
+  wire next_valid, next_ready, next_last;
+  wire [3:0] next_row;
+  skid_buffer #(
+      .WIDTH(5)
+  ) u_next (
+      .clk(clk),
+      .rst(idle),
+      .s_valid(queued_valid),
+      .s_ready(queued_ready),
+      .s_data({row_last_q, queued_row}),
+      .m_valid(next_valid),
+      .m_ready(next_ready),
+      .m_data({next_last, next_row})
+  );
+
   wire m_valid, m_last, b_ready, b_missing;
   apack_offset_adder #(
       .W(W)
@@ -228,10 +244,10 @@ module apack_decoder #(
       .load_valid(load_valid_q),
       .load_row(load_row_q),
       .load_vmin(load_vmin_q),
-      .s_valid(queued_valid),
-      .s_ready(queued_ready),
-      .s_row(queued_row),
-      .s_last(row_last_q),
+      .s_valid(next_valid),
+      .s_ready(next_ready),
+      .s_row(next_row),
+      .s_last(next_last),
       .s_b_valid(s_b_tvalid && running_q),
       .s_b_ready(b_ready),
       .s_b_data(s_b_tdata),

@@ -2,7 +2,7 @@
 //
 // apack_offset_adder: rows to values to raw words: value = vmin[row] + offset, the offset from stream B (FORMAT.md section 3.1).
 //
-// Latency: 4 cycles from a row to its value in the word, 1 more to the word's m_valid. Throughput: one value a cycle while a raw
+// Latency: 5 cycles from a row to its value in the word, 1 more to the word's m_valid. Throughput: one value a cycle while a raw
 // word is taken within 64/W cycles. m_valid and s_b_ready are registers; s_ready is two LUTs behind some.
 // Assumes: nothing of its neighbours. Does not: end by itself; s_last marks the last row.
 
@@ -66,11 +66,15 @@ module apack_offset_adder #(
   wire [W-1:0] offset_left;
   wire b_ready;
 
-  // Stage 3: the value.
+  // Stage 3: the offset.
+  reg moved_valid_q, moved_last_q;
+  reg [W-1:0] moved_vmin_q, moved_q;
+
+  // Stage 4: the value.
   reg value_valid_q, value_last_q;
   reg [W-1:0] value_q;
 
-  // Stage 4: the word, and a copy that waits for the receiver.
+  // Stage 5: the word, and a copy that waits for the receiver.
   reg word_full_q, word_last_q, m_valid_q, m_last_q;
   reg [63:0] m_data_q;
   reg [PW-1:0] place_q;
@@ -112,9 +116,13 @@ module apack_offset_adder #(
       offset_last_q <= row_last_q;
       offset_vmin_q <= row_vmin_q;
       offset_right_q <= WIDTH - row_bits_q;
-      value_valid_q <= offset_valid_q;
-      value_last_q <= offset_last_q;
-      value_q <= offset_vmin_q + (offset_left >> offset_right_q);
+      moved_valid_q <= offset_valid_q;
+      moved_last_q <= offset_last_q;
+      moved_vmin_q <= offset_vmin_q;
+      moved_q <= offset_left >> offset_right_q;
+      value_valid_q <= moved_valid_q;
+      value_last_q <= moved_last_q;
+      value_q <= moved_vmin_q + moved_q;
     end
     word_full_q <= word_full_d;
     m_valid_q <= m_valid_d;
@@ -130,6 +138,7 @@ module apack_offset_adder #(
     if (rst) begin
       row_valid_q <= 1'b0;
       offset_valid_q <= 1'b0;
+      moved_valid_q <= 1'b0;
       value_valid_q <= 1'b0;
       word_full_q <= 1'b0;
       place_q <= {PW{1'b0}};

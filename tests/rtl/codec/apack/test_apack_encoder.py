@@ -96,7 +96,7 @@ async def encoder_pending(dut: Any) -> None:
     await box.load_table()
     outcomes = []
     for pending in (17, 20, 40, 63, 64):
-        values = pending_values(box.config.table, CODERS, pending, 25 * CODERS)
+        values = pending_values(box.config.table, CODERS, pending, min(25 * CODERS, CONFIG.block_values))
         reached = largest_pending(values, box.config.table, CODERS)
         assert reached == pending or reached > 63 < pending
         for number, pressure in enumerate([{}, *pressures(EncoderBox.PORTS)]):
@@ -135,7 +135,7 @@ async def encoder_rate(dut: Any) -> None:
     box = EncoderBox(dut, CONFIG)
     await box.begin()
     rng = random.Random("rate")
-    for kind in ("even",) if WIDTH == 4 else ("zeros", "random 2", "even"):
+    for kind in ("middle",) if WIDTH == 4 else ("zeros", "random 2", "even"):
         use_table(box, kind)
         await box.load_table()
         values = likely_values(rng, box.config.table, CONFIG.block_values)
