@@ -4,7 +4,7 @@
 //
 // Does: u = v - zero (mod 2^W). Stream A gets the zero / non-zero runs, stream B the bit planes of the non-zero u in groups of W values.
 //   The planes of a group leave two a cycle while the next group fills, so dense data costs no more than a value a cycle.
-// Latency: start to done values + 22 cycles at most (W = 8; 40 at W = 16) without back-pressure, see README.md.
+// Latency: start to done values + 32 cycles at most (W = 8; 43 at W = 16) without back-pressure, see README.md.
 // Throughput: one value a cycle, whatever the data.
 // Assumes: the codec box (docs/ARCHITECTURE.md). It never sets `limit`, and has no table. A has at most 3 bits a value, so that
 //   m_a_taddress cannot wrap.

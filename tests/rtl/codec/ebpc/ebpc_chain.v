@@ -34,17 +34,28 @@ module ebpc_chain #(
     reg [3:0] passed_q;
     reg       end_q;
 
+    // The block is over when both are done.
+    wire decoded;
+    reg  decoded_q;
+    reg  done_q;
+
     always @(posedge clk) begin
         if (encoded) encoded_q <= 1'b1;
         if (!encoded_q) passed_q <= 4'd0;
         else if (passed_q != 4'd15) passed_q <= passed_q + 4'd1;
         end_q <= passed_q == 4'd15;
-        if (rst || start) begin
+        if (decoded) decoded_q <= 1'b1;
+        done_q <= encoded_q && decoded_q;
+        if (rst || start || done_q) begin
             encoded_q <= 1'b0;
+            decoded_q <= 1'b0;
+            done_q    <= 1'b0;
             passed_q  <= 4'd0;
             end_q     <= 1'b0;
         end
     end
+
+    assign done = done_q;
 
     localparam AW = $clog2(BLOCK_BYTES / 8);
     wire [AW:0]   a_words;
@@ -82,7 +93,7 @@ module ebpc_chain #(
 
     fifo #(.WIDTH(64), .DEPTH(32)) u_a (
         .clk    (clk),
-        .rst    (rst),
+        .rst    (rst || done_q),  // a decoder may leave words unread
         .s_valid(in_a_valid),
         .s_ready(in_a_ready),
         .s_data (in_a_data),
@@ -95,7 +106,7 @@ module ebpc_chain #(
 
     fifo #(.WIDTH(64), .DEPTH(32)) u_b (
         .clk    (clk),
-        .rst    (rst),
+        .rst    (rst || done_q),  // a decoder may leave words unread
         .s_valid(in_b_valid),
         .s_ready(in_b_ready),
         .s_data (in_b_data),
@@ -113,7 +124,7 @@ module ebpc_chain #(
         .values       (values),
         .zero         (zero),
         .is_signed    (is_signed),
-        .done         (done),
+        .done         (decoded),
         .corrupt      (corrupt),
         .table_valid  (1'b0),
         .table_address(8'd0),
