@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..values import raw_image
 
 
 class BitWriter:
@@ -60,3 +63,11 @@ class BitReader:
 def swap_words(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Stream-order words (first bit in bit 63) to words of little-endian memory, or back."""
     return words.astype(np.uint64).byteswap()
+
+
+def image_words(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.uint64]:
+    """The raw image of a tensor as words; every block starts on a word, as whole blocks have a multiple of 128 bytes."""
+    image = raw_image(values, width)
+    if len(image) % 8:
+        image = np.concatenate([image, np.zeros(-len(image) % 8, np.uint8)])
+    return np.frombuffer(image, np.uint64) if image.ctypes.data % 8 == 0 else np.frombuffer(image.tobytes(), np.uint64)

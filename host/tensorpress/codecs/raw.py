@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..values import UNSIGNED, raw_image, raw_words, values_from_raw
-from .bits import BitReader, BitWriter
+from .bits import BitReader, BitWriter, image_words
 from .codec import Codec, Streams
-from .jit import image_words
 
 if TYPE_CHECKING:
     from .coding import Coding
