@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import json
 import math
@@ -25,6 +26,7 @@ WIDTHS = (4, 8, 16)
 CANDIDATES = 1024
 """Boundaries that the search for a 16-bit table looks at, at most."""
 FILE_FORMAT = 1
+_PLACES_AT_ONCE = 64
 UNSEEN_SHARE = 256
 """`profile` adds 1/256 of what it saw, spread over all values."""
 
@@ -212,14 +214,18 @@ def optimal_table(hist: npt.ArrayLike, width: int = 8) -> Table:
     """
     counts = _counts(hist, width)
     bounds = candidate_boundaries(counts, width)
-    cost = _segment_costs(counts, bounds)
+    cost = _segment_costs(counts, bounds).T
     places = len(bounds)
-    best = cost[0].copy()  # best[j]: rows so far end at bounds[j]
+    best = cost[:, 0].copy()  # best[j]: rows so far end at bounds[j]
     choice = np.zeros((ROWS, places), np.int64)
     for row in range(1, ROWS):
-        totals = best[:, None] + cost
-        choice[row] = np.argmin(totals, axis=0)
-        best = totals[choice[row], np.arange(places)]
+        longer = np.empty(places)
+        for first in range(0, places, _PLACES_AT_ONCE):  # so that what is worked on stays in the cache
+            last = min(first + _PLACES_AT_ONCE, places)
+            totals = cost[first:last, :last] + best[:last]
+            chosen = np.argmin(totals, axis=1)
+            choice[row, first:last], longer[first:last] = chosen, totals[np.arange(last - first), chosen]
+        best = longer
     ends = [places - 1]
     for row in range(ROWS - 1, 0, -1):
         ends.append(int(choice[row, ends[-1]]))
@@ -305,16 +311,26 @@ def _counts(hist: npt.ArrayLike, width: int) -> npt.NDArray[np.int64]:
 
 
 def _segment_costs(counts: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Bits of a row from ``bounds[i]`` to ``bounds[j]`` at [i, j], infinite where j <= i."""
+    """Bits of a row from ``bounds[i]`` to ``bounds[j]`` at [i, j], infinite where j <= i; columns lie one after another in memory."""
     below = np.concatenate([[0], np.cumsum(counts)])[bounds]
-    inside = (below[None, :] - below[:, None]).astype(np.float64)
-    length = bounds[None, :] - bounds[:, None]
-    offset_bits = np.array([max(k - 1, 0).bit_length() for k in range(int(bounds[-1]) + 1)], np.int8)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cost: npt.NDArray[np.float64] = inside * (offset_bits[np.maximum(length, 0)] - np.log2(inside / below[-1]))
-    cost[inside == 0] = 0.0
-    cost[length <= 0] = np.inf
-    return cost
+    places, offset_bits = len(bounds), _offset_bits()
+    cost = np.full((places, places), np.inf)  # [j, i]
+    for first in range(1, places, _PLACES_AT_ONCE):
+        last = min(first + _PLACES_AT_ONCE, places)
+        inside = (below[first:last, None] - below[None, : last - 1]).astype(np.float64)
+        length = bounds[first:last, None] - bounds[None, : last - 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = inside * (offset_bits[np.maximum(length, 0)] - np.log2(inside / below[-1]))
+        part[inside == 0] = 0.0
+        part[length <= 0] = np.inf
+        cost[first:last, : last - 1] = part
+    return cost.T
+
+
+@functools.cache
+def _offset_bits() -> npt.NDArray[np.int8]:
+    """Bits of an offset in a row of k values, at [k] for k up to 2^16."""
+    return np.array([max(k - 1, 0).bit_length() for k in range((1 << 16) + 1)], np.int8)
 
 
 def _with_shares(counts: npt.NDArray[np.int64], vmin: list[int], width: int) -> Table:
