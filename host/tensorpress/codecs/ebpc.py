@@ -11,13 +11,11 @@ import numpy.typing as npt
 
 from .bits import BitReader, BitWriter
 from .codec import Codec, Streams
+from .ebpc_tables import GROUP_VALUES
 from .jit import have_numba
 
 if TYPE_CHECKING:
     from .coding import Coding
-
-GROUP_VALUES = {8: 8, 16: 16}
-"""Width of a value -> values in a bit-plane group (n)."""
 
 LONGEST_ZERO_RUN = 16
 
@@ -142,6 +140,8 @@ def _decode_group(b: BitReader, coding: Coding) -> list[int]:
 def fast_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """A whole tensor: compiled where numba is installed."""
     if not have_numba():
+        from . import ebpc_numpy
+
         return ebpc_numpy.encode(values, coding)
     from . import ebpc_compiled
 
@@ -151,6 +151,8 @@ def fast_encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[n
 def fast_decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: npt.NDArray[Any], coding: Coding) -> int:
     """A whole tensor: compiled where numba is installed."""
     if not have_numba():
+        from . import ebpc_numpy
+
         return ebpc_numpy.decode(index, payload, out, coding)
     from . import ebpc_compiled
 

@@ -14,54 +14,12 @@ import numpy.typing as npt
 from ..values import raw_words
 from .bits import image_words
 from .compiled import U, finish, load_coded, load_raw, njit, peek, store_coded, store_raw, swap
-from .ebpc import GROUP_VALUES
+from .ebpc_tables import FLAG_WINDOW, GROUP_VALUES, flag_symbols, plane_codes, plane_symbols
 
 if TYPE_CHECKING:
     from .coding import Coding
 
 # Planes are coded and decoded by look-up; for W = 8 a group's planes are the bytes of one 64-bit number.
-
-
-@functools.cache
-def _plane_codes(n: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-    """Code and its length of a plane by DBX; the second half of the arrays is for DBP = 0. A zero DBX is not coded here."""
-    size = 1 << (n - 1)
-    index_bits = (n - 1).bit_length()
-    x = np.arange(size, dtype=np.uint32)
-    codes, lengths = x | np.uint32(size), np.full(size, n, np.uint8)
-    for place in range(n - 1):
-        codes[(size >> 1) >> place], lengths[(size >> 1) >> place] = 0b00011 << index_bits | place, 5 + index_bits
-    for place in range(n - 2):
-        codes[(3 * size >> 2) >> place], lengths[(3 * size >> 2) >> place] = 0b00010 << index_bits | place, 5 + index_bits
-    codes, lengths = np.concatenate([codes, np.ones(size, np.uint32)]), np.concatenate([lengths, np.full(size, 5, np.uint8)])
-    for all_ones in (size - 1, 2 * size - 1):
-        codes[all_ones], lengths[all_ones] = 0, 5
-    return codes, lengths
-
-
-@functools.cache
-def _plane_symbols(n: int) -> npt.NDArray[np.uint64]:
-    """What the next n bits of stream B say: bits 15:0 = DBX, 20:16 = planes, 25:21 = bits used, 26 = DBP becomes 0."""
-    size, index_bits = 1 << n, (n - 1).bit_length()
-    symbols = np.zeros(size, np.uint64)
-    for window in range(size):
-        x, planes, clear = 0, 1, 0
-        if window >> (n - 1):
-            x, used = window & (size // 2 - 1), n
-        elif window >> (n - 2):
-            used = 2
-        elif window >> (n - 3):
-            planes, used = (window >> (n - 3 - index_bits) & (n - 1)) + 2, 3 + index_bits
-        else:
-            kind, used, place = window >> (n - 5), 5, window >> (n - 5 - index_bits) & (n - 1)
-            if kind == 0:
-                x = size // 2 - 1
-            elif kind == 1:
-                clear = 1
-            else:
-                x, used = ((3 << (n - 3)) if kind == 2 else (1 << (n - 2))) >> place, 5 + index_bits
-        symbols[window] = x | planes << 16 | used << 21 | clear << 26
-    return symbols
 
 
 @njit
@@ -284,9 +242,6 @@ _FIRST_ON_TOP = U(0x8040201008040201)
 _FIRST_BELOW = U(0x0102040810204080)
 """Likewise, the lowest byte's bit in the lowest place."""
 
-_WINDOW = 10
-
-
 @functools.cache
 def _flag_codes() -> npt.NDArray[np.uint64]:
     """Stream A of 8 values by (zeros not coded yet, 0..15) * 256 + (flags, first value on top, 1 = not zero).
@@ -331,31 +286,13 @@ def _plane_runs() -> npt.NDArray[np.uint64]:
 @functools.cache
 def _mark_codes() -> npt.NDArray[np.uint32]:
     """Code (bits 15:0) and length of a plane by mark * 256 + (DBP = 0) * 128 + DBX."""
-    codes, lengths = _plane_codes(8)
+    codes, lengths = plane_codes(8)
     table = np.zeros((16, 256), np.uint32)
     table[0] = codes | lengths.astype(np.uint32) << 16
     table[1] = 0b01 | 2 << 16
     for run in range(2, 10):
         table[run] = 0b001 << 3 | run - 2 | 6 << 16
     return table.reshape(-1)
-
-
-@functools.cache
-def _flag_symbols() -> npt.NDArray[np.uint64]:
-    """What the next 10 bits of stream A say: bits 31:0 = flags, 39:32 = their number, 47:40 = bits used, 55:48 = ones in the flags."""
-    symbols = np.zeros(1 << _WINDOW, np.uint64)
-    for window in range(1 << _WINDOW):
-        left, flags, number, ones = _WINDOW, 0, 0, 0
-        while left:
-            if window >> (left - 1) & 1:
-                flags, number, ones, left = flags << 1 | 1, number + 1, ones + 1, left - 1
-            elif left >= 5:
-                run = (window >> (left - 5) & 15) + 1
-                flags, number, left = flags << run, number + run, left - 5
-            else:
-                break
-        symbols[window] = flags | number << 32 | (_WINDOW - left) << 40 | ones << 48
-    return symbols
 
 
 @njit
@@ -477,7 +414,7 @@ def _decode_bytes(index, payload, out, zero, block_values, a, b, flag_halves, th
         position, made, ones, values = U(0), U(0), U(0), U(count)
         held, held_bits, used = U(0), U(0), U(0)
         while made + U(32) <= values:
-            symbol = symbols[peek(a, position) >> U(64 - _WINDOW)]
+            symbol = symbols[peek(a, position) >> U(64 - FLAG_WINDOW)]
             number = (symbol >> U(32)) & U(255)
             held = (held << number) | (symbol & U(0xFFFFFFFF))
             made += number
@@ -569,7 +506,7 @@ def encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uin
         where = (index, payload, a, b, a_halves, b_halves, groups.view(np.uint8), groups, tables)
         used = _encode_bytes(image, len(values), U(coding.zero), signs, coding.block_values, *where)
         return index, payload[:used].copy()
-    codes, lengths = _plane_codes(n)
+    codes, lengths = plane_codes(n)
     zero, longest = U(coding.zero), coding.block_values
     used = _encode(values, image, coding.width, n, half, zero, longest, index, payload, a, b, a_halves, b_halves, codes, lengths)
     return index, payload[:used].copy()
@@ -581,7 +518,7 @@ def decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: 
     if coding.width == 8:
         halves, groups = np.empty(coding.block_values // 32 + 4, np.uint32), np.empty(coding.block_values // 8 + 2, np.uint64)
         a, b = _scratch(coding)
-        tables = (_flag_symbols(), _plane_symbols(8))
+        tables = (flag_symbols(), plane_symbols(8))
         where = (a, b, halves, groups.view(np.uint8), groups, tables)
         return int(_decode_bytes(index, payload, out, U(coding.zero), coding.block_values, *where))
-    return int(_decode(index, payload, out, coding.width, n, U(coding.zero), coding.block_values, *_scratch(coding), _plane_symbols(n)))
+    return int(_decode(index, payload, out, coding.width, n, U(coding.zero), coding.block_values, *_scratch(coding), plane_symbols(n)))
