@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .codecs import CODECS, Coded, Coding, encode
+from .bench_software import coding_of
+from .codecs import CODECS, Coded, encode
 from .device import Device
 from .engine import Endpoint, Engine, Result
 from .errors import InputError
-from .tables import histogram, optimal_table, table_bytes
+from .tables import table_bytes
 from .values import raw_image, unsigned_values
 
 LEAST_VALUES = 1 << 18
@@ -122,12 +123,10 @@ def bench(
             "raw_bytes": len(raw_image(values, width)),
         }
         for codec in names:
-            table = optimal_table(histogram(values, width), width) if CODECS[codec].uses_table else None
-            zero = int((zeros or {}).get(tensor, 0)) % (1 << width) if CODECS[codec].uses_zero else 0
-            coders = engine.capabilities.apack_coders or 8
-            coding = Coding(codec, width=width, block_values=8 * block_bytes // width, zero=zero, coders=coders, table=table)
+            zero, coders = (zeros or {}).get(tensor, 0), engine.capabilities.apack_coders or 8
+            coding = coding_of(array, codec, block_bytes=block_bytes, zero=zero, coders=coders)
             expected = encode(values, coding)
-            coded_bytes = expected.nbytes + (table_bytes(width) if table is not None else 0)
+            coded_bytes = expected.nbytes + (table_bytes(width) if coding.table is not None else 0)
             for endpoint in endpoints:
                 for result in (
                     engine.compress(values, coding, source=endpoint),

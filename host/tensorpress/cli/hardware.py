@@ -256,9 +256,8 @@ def software(report: Report, tensors: Sequence[NamedTensor], codecs: Sequence[st
         members = [row for row in report.rows if row["kind"] == t.row_kind(kind)]
         if members:
             report.table(software_table(members, f"{title} ({counted(sum(tensor.kind == kind for tensor in chosen), 'tensor')})"))
-    report.line(
-        "ratio: raw bytes / (index + payload + table). MB/s: 10^6 raw bytes a second on one core, all tensors together.", style="dim"
-    )
+    report.line("ratio: raw bytes / (index + payload + table). MB/s: 10^6 raw bytes a second, all tensors together.", style="dim")
+    report.line(f"Measured: {bench_software.MEASURED}.", style="dim")
     report.finish()
     wrong = [row for row in report.rows if not row["ok"]]
     if wrong:

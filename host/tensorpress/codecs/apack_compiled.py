@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiled functions are typed by numba.
-# mypy: disable-error-code="no-untyped-call,no-untyped-def"
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,assignment"
 """APack compiled with numba: the same bytes as the reference in ``apack``, and no branches that depend on the values but rare ones.
 
 Normalisation in one step: with M = HI - LO and bit k its first one, the shift is the number of leading zeros (of 16) of

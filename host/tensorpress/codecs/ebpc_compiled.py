@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiled functions are typed by numba.
-# mypy: disable-error-code="no-untyped-call,no-untyped-def"
+# mypy: disable-error-code="no-untyped-call,no-untyped-def,assignment"
 """EBPC compiled with numba: the same bytes as the reference in ``ebpc``."""
 
 from __future__ import annotations
@@ -241,6 +241,7 @@ _FIRST_ON_TOP = U(0x8040201008040201)
 """Times a word with bytes 0 or 1: the top byte has the lowest byte's bit on top."""
 _FIRST_BELOW = U(0x0102040810204080)
 """Likewise, the lowest byte's bit in the lowest place."""
+
 
 @functools.cache
 def _flag_codes() -> npt.NDArray[np.uint64]:

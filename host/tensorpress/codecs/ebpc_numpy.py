@@ -158,7 +158,8 @@ def _jumps(width: int) -> tuple[Array, Array, Array]:
 
 def _peek(windows: Array, position: Array, width: int) -> Array:
     """``width`` bits (up to 25) from each bit ``position`` on; ``windows`` are the 32 bits from each byte on."""
-    return windows[position >> 3] >> (32 - width - (position & 7)) & ((1 << width) - 1)
+    bits: Array = windows[position >> 3] >> (32 - width - (position & 7)) & ((1 << width) - 1)
+    return bits
 
 
 def _find_flags(windows: Array, first: Array, counts: Array) -> tuple[Array, Array]:
