@@ -12,7 +12,7 @@ import pytest
 from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.clock import start, wait_cycles
-from lib.profiles import PROFILES, pauses
+from lib.profiles import pauses
 
 from tensorpress.codecs import CODEC_NUMBERS, Coding, encode_block, raw_image
 
@@ -185,11 +185,13 @@ async def decompress_and_check(bench, blocks, coding):
         assert bench.drained[first + number] == raw_words(values), f"block {number}"
 
 
+# each profile on each side, and the pairs that fill both slots, empty both, and let the two sides drift
+BACK_PRESSURE = [("none", "none"), ("none", "long_stalls"), ("light", "heavy"), ("heavy", "none"), ("one_cycle", "light"), ("long_stalls", "one_cycle")]
 CODINGS = [Coding("zvc", block_values=512), Coding("zvc", block_values=512, zero=131), Coding("raw", block_values=512)]
 
 
 @cocotb.test()
-@cocotb.parametrize(fill=PROFILES, drain=("none", "heavy", "long_stalls"))
+@cocotb.parametrize((("fill", "drain"), BACK_PRESSURE))
 async def blocks_equal_the_model(dut, fill, drain):
     bench = Bench(dut, fill, drain, seed=3)
     await bench.start()
@@ -197,6 +199,24 @@ async def blocks_equal_the_model(dut, fill, drain):
         blocks = [(block + coding.zero).astype(np.uint8) for block in some_blocks(seed=coding.zero)]
         await compress_and_check(bench, blocks, coding)
         await decompress_and_check(bench, blocks, coding)
+
+
+@cocotb.test()
+async def coded_sizes_around_the_raw_size(dut):
+    """A block is stored raw exactly when its coded words reach its raw words: at the last value, in mid-block, not at all."""
+    bench = Bench(dut)
+    await bench.start()
+    rng = np.random.default_rng(13)
+    blocks, raw = [], []
+    for length, most in ((512, 440), (504, 432), (128, 104), (8, -1)):  # most non-zero values that are not stored raw
+        for others in (most - 1, most, most + 1, most + 8, length):
+            values = np.zeros(length, np.uint8)
+            values[rng.permutation(length)[: max(others, 0)]] = 7
+            blocks.append(values)
+            raw.append(encode_block(values, CODINGS[0]).raw)
+    assert True in raw and False in raw
+    await compress_and_check(bench, blocks, CODINGS[0])
+    assert [bool(result["raw"]) for result in bench.results] == raw
 
 
 @cocotb.test()
@@ -283,5 +303,5 @@ def test_lane(simulator, block_bytes):
         toplevel="lane",
         parameters={"BLOCK_BYTES": block_bytes, "CODECS": 3},
         simulator=simulator,
-        expected_tests=15 + 4,
+        expected_tests=len(BACK_PRESSURE) + 5,
     )
