@@ -118,17 +118,21 @@ module read_master #(
       .m_last(burst_last)
   );
 
+  localparam [31:0] LAST_PLACE = OUTSTANDING - 1;
+  wire unused_place = |LAST_PLACE[31:5];
+
   // Issue.
   reg arvalid_q;
   reg [ADDRESS_WIDTH-1:0] araddr_q;
   reg [3:0] arlen_q;
   reg [4:0] outstanding_q;
+  reg full_q;  // outstanding_q is OUTSTANDING
 
   wire [4:0] burst_length = burst_beats - 5'd1;
   wire unused_length = burst_length[4];
   wire finish = m_axi_rvalid && m_axi_rlast;
 
-  assign burst_ready = (!arvalid_q || m_axi_arready) && outstanding_q != OUTSTANDING[4:0] && !halt;
+  assign burst_ready = (!arvalid_q || m_axi_arready) && !full_q && !halt;
   wire issue = burst_valid && burst_ready;
 
   always @(posedge clk) begin
@@ -139,11 +143,18 @@ module read_master #(
     end else if (m_axi_arready) begin
       arvalid_q <= 1'b0;
     end
-    if (issue && !finish) outstanding_q <= outstanding_q + 5'd1;
-    if (finish && !issue) outstanding_q <= outstanding_q - 5'd1;
+    if (issue && !finish) begin
+      outstanding_q <= outstanding_q + 5'd1;
+      full_q <= outstanding_q == LAST_PLACE[4:0];
+    end
+    if (finish && !issue) begin
+      outstanding_q <= outstanding_q - 5'd1;
+      full_q <= 1'b0;
+    end
     if (rst) begin
       arvalid_q <= 1'b0;
       outstanding_q <= 5'd0;
+      full_q <= 1'b0;
     end
   end
 

@@ -5,7 +5,7 @@
 // Compress: packs the payload (a block's offset is the sum of those before), makes the index entries and has them written in batches
 // of at most 16. A block that does not fit into the payload region ends the job before anything of it is written.
 // Decompress: raw blocks to consecutive addresses, or to the stream. FORMAT.md, section 2.
-// Throughput: a block every 6 cycles; commands run ahead of the data. It does not see the words.
+// Throughput: a block every 8 cycles; commands run ahead of the data. It does not see the words.
 
 `resetall
 `timescale 1ns / 1ps
@@ -70,7 +70,7 @@ module drain_sequencer #(
     localparam [4:0] BATCH = 5'd16;
 
     localparam [31:0] LAST_LANE = LANES - 1;
-    localparam [3:0] IDLE = 4'd0, TAKE = 4'd1, ADD = 4'd2, CHECK = 4'd3, WRITE = 4'd4, READ = 4'd5, ENTRY = 4'd6, INDEX_WRITE = 4'd7,
+    localparam [3:0] IDLE = 4'd0, TAKE = 4'd1, ADD = 4'd2, COMPARE = 4'd12, CHECK = 4'd3, WRITE = 4'd4, READ = 4'd5, ENTRY = 4'd6, INDEX_WRITE = 4'd7,
                      INDEX_READ = 4'd8, NEXT = 4'd9, DONE = 4'd10, STOPPED = 4'd11;
 
     reg [3:0] state_q, state_d;
@@ -85,6 +85,7 @@ module drain_sequencer #(
 
     reg [WORDS_WIDTH-1:0] a_words_q, words_q;
     reg raw_q, corrupt_q;
+    reg bad_q;  // corrupt, or past the payload region
 
     // index ring: two batches, one being collected, one being written
     reg [63:0] index_ring[0:31];
@@ -139,8 +140,9 @@ module drain_sequencer #(
         case (state_q)
             IDLE:        if (go) state_d = TAKE;
             TAKE:        if (lane_done_q && !halt) state_d = ADD;
-            ADD:         state_d = CHECK;
-            CHECK:       state_d = (job_decompress ? corrupt_q : end_q > {1'b0, job_payload_words}) ? STOPPED : to_ddr ? WRITE : READ;
+            ADD:         state_d = COMPARE;
+            COMPARE:     state_d = CHECK;
+            CHECK:       state_d = bad_q ? STOPPED : to_ddr ? WRITE : READ;
             WRITE:       if (write_ready) state_d = READ;
             READ:        if (read_ready) state_d = job_decompress ? NEXT : ENTRY;
             ENTRY:       state_d = batch_full ? INDEX_WRITE : NEXT;
@@ -151,7 +153,7 @@ module drain_sequencer #(
             default:     state_d = STOPPED;
         endcase
         // a write command that was taken must get its data: stop only where none is owed
-        if (halt && (state_q == TAKE || state_q == ADD || state_q == CHECK || state_q == WRITE || state_q == NEXT || state_q == INDEX_WRITE))
+        if (halt && (state_q == TAKE || state_q == ADD || state_q == COMPARE || state_q == CHECK || state_q == WRITE || state_q == NEXT || state_q == INDEX_WRITE))
             state_d = STOPPED;
     end
 
@@ -162,8 +164,8 @@ module drain_sequencer #(
             error      <= 1'b0;
         end else begin
             state_q    <= state_d;
-            error      <= state_q == CHECK && state_d == STOPPED && !halt;
-            done_ready <= state_q == TAKE && state_d == ADD ? lane_here[LANES-1:0] : {LANES{1'b0}};
+            error      <= state_q == CHECK && bad_q && !halt;
+            done_ready <= state_q == TAKE && lane_done_q && !halt ? lane_here[LANES-1:0] : {LANES{1'b0}};
         end
     end
 
@@ -198,6 +200,7 @@ module drain_sequencer #(
                 end_q  <= {1'b0, payload_words} + {17'd0, words_16};
                 left_q <= left_q - {14'd0, job_block_values};
             end
+            COMPARE: bad_q <= job_decompress ? corrupt_q : end_q > {1'b0, job_payload_words};
             WRITE:
             if (write_ready) begin
                 raw_address_q     <= raw_address_q + {13'd0, words_16, 3'b000};

@@ -134,7 +134,7 @@ module fill_sequencer #(
         end else begin
             state_q    <= state_d;
             task_valid <= give && !halt ? lane_here[LANES-1:0] : {LANES{1'b0}};
-            error      <= state_q == CHECK && state_d == STOPPED && !halt;
+            error      <= state_q == CHECK && (malformed_q || too_large_q || outside_q) && !halt;
         end
     end
 

@@ -19,7 +19,7 @@ module index_fetch (
     input  wire [14:0] job_block_values,
     input  wire [31:0] job_index_address,
     // read commands
-    output wire        cmd_valid,
+    output reg         cmd_valid,
     input  wire        cmd_ready,
     output wire [31:0] cmd_address,
     output wire [15:0] cmd_words,
@@ -40,7 +40,9 @@ module index_fetch (
     reg [28:0] values_q;   // values of the blocks not counted yet
     reg [31:0] address_q;
     reg [4:0] count_q;     // entries of this batch
-    reg [5:0] reserved_q;  // entries in the FIFO or on the way
+    reg [5:0] reserved_q;  // entries in the FIFO or on the way, a cycle late: asked_count_q and popped_q are still to be counted
+    reg [5:0] asked_count_q;
+    reg popped_q;
 
     wire last_block = values_q <= {14'd0, job_block_values};
     wire counted = state_q == COUNT;
@@ -49,7 +51,6 @@ module index_fetch (
     wire popped = entry_valid && entry_ready;
     reg more_q;  // blocks remain after this batch
 
-    assign cmd_valid   = state_q == ASK && reserved_q <= 6'd16;
     assign cmd_address = address_q;
     assign cmd_words   = {11'd0, count_q};
 
@@ -65,12 +66,18 @@ module index_fetch (
 
     always @(posedge clk) begin
         if (rst) begin
-            state_q    <= IDLE;
-            reserved_q <= 6'd0;
+            state_q       <= IDLE;
+            cmd_valid     <= 1'b0;
+            reserved_q    <= 6'd0;
+            asked_count_q <= 6'd0;
+            popped_q      <= 1'b0;
         end else begin
-            state_q <= state_d;
-            // a command is held while reserved <= 16, so pops between do not disturb it
-            reserved_q <= reserved_q + (asked ? {1'b0, count_q} : 6'd0) - {5'd0, popped};
+            state_q       <= state_d;
+            // once shown, a command stays; after it COUNT lasts long enough for reserved_q to know of it
+            cmd_valid     <= state_q == ASK && (cmd_valid || reserved_q <= 6'd16) && !asked;
+            reserved_q    <= reserved_q + asked_count_q - {5'd0, popped_q};
+            asked_count_q <= asked ? {1'b0, count_q} : 6'd0;
+            popped_q      <= popped;
         end
     end
 

@@ -5,7 +5,7 @@
 // The first error (or an abort) is latched with its block; then everything halts: the masters finish their issued bursts, the rest is
 // cleared, and the job ends with the code. So the next job starts on a clean engine, whatever happened in this one.
 // Regions: the index is counted at its largest (blocks of 128 bytes) when its end is compared with the end of the address space.
-// Latency: 6 cycles from start to the first command, plus the table load.
+// Latency: 7 cycles from start to the first command, plus the table load.
 
 `resetall
 `timescale 1ns / 1ps
@@ -21,7 +21,7 @@ module job_control #(
     input  wire        rst,
     // registers
     input  wire        start,
-    input  wire        abort,
+    input  wire        stop,               // abort the job
     input  wire [ 3:0] s_codec,
     input  wire        s_decompress,
     input  wire        s_stream,
@@ -56,7 +56,7 @@ module job_control #(
     // everything else
     output reg         clear,              // reset of lanes, sequencers and masters
     output wire        go,                 // pulse
-    output wire        halt,
+    output reg         halt,
     input  wire        finished,           // nothing is left to do
     input  wire        quiet,              // nothing issued is unfinished
     // errors, pulses, in the order of their rank
@@ -73,7 +73,8 @@ module job_control #(
     input  wire [31:0] arrived_blocks
 );
 
-    localparam [3:0] IDLE = 4'd0, SUM = 4'd1, COMPARE = 4'd2, CHECK = 4'd3, TABLE = 4'd4, GO = 4'd5, RUN = 4'd6, HALT = 4'd7, CLEAR = 4'd8;
+    localparam [3:0] IDLE = 4'd0, SUM = 4'd1, ADD = 4'd2, COMPARE = 4'd3, CHECK = 4'd4, TABLE = 4'd5, GO = 4'd6, RUN = 4'd7,
+                     HALT = 4'd8, CLEAR = 4'd9;
     localparam [31:0] BUILT = CODECS;
     localparam [31:0] BLOCK_LIMIT = BLOCK_BYTES;
 
@@ -84,7 +85,15 @@ module job_control #(
     reg [35:0] payload_end_q;
     reg abort_q, asked_q;
 
-    wire [22:0] most_entries = {1'b0, job_values[28:7]} + {22'd0, |job_values[6:0]};
+    reg [22:0] most_entries_q;
+
+    // ends of the regions: these run freely, and are there when COMPARE looks at them
+    always @(posedge clk) begin
+        raw_end_q      <= {1'b0, job_raw_address} + {1'b0, values_q};
+        most_entries_q <= {1'b0, job_values[28:7]} + {22'd0, |job_values[6:0]};
+        index_end_q    <= {1'b0, job_index_address} + {7'd0, most_entries_q, 3'b000};
+        payload_end_q  <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
+    end
 
     // what is wrong with the job
     reg bad_length_q, bad_block_q, bad_address_q, bad_codec_q;
@@ -108,39 +117,46 @@ module job_control #(
         else job_code = `ERROR_NONE;
     end
 
-    // what goes wrong while it runs
-    reg [ 7:0] run_code;
-    reg [31:0] run_block;
+    // the first thing that goes wrong while it runs
+    wire trouble = read_error || write_error || fill_error || drain_error || underrun || overrun || abort_q;
+    reg fault_q, bad_table_q;
+    reg [7:0] fault_code_q;
+    reg [31:0] fault_block_q;
 
-    always @* begin
-        run_code  = `ERROR_NONE;
-        run_block = arrived_blocks;
-        if (read_error) run_code = `ERROR_READ_RESPONSE;
-        else if (write_error) begin
-            run_code  = `ERROR_WRITE_RESPONSE;
-            run_block = drain_block;
-        end else if (fill_error) begin
-            run_code  = fill_code;
-            run_block = fill_block;
-        end else if (drain_error) begin
-            run_code  = drain_code;
-            run_block = drain_block;
-        end else if (underrun) run_code = `ERROR_STREAM_UNDERRUN;
-        else if (overrun) run_code = `ERROR_STREAM_OVERRUN;
-        else if (abort_q) run_code = `ERROR_ABORTED;
+    always @(posedge clk) begin
+        if (state_q == GO) fault_q <= 1'b0;
+        else if (state_q == RUN && trouble) fault_q <= 1'b1;
+
+        if (!fault_q) begin
+            fault_block_q <= arrived_blocks;
+            if (read_error) fault_code_q <= `ERROR_READ_RESPONSE;
+            else if (write_error) begin
+                fault_code_q  <= `ERROR_WRITE_RESPONSE;
+                fault_block_q <= drain_block;
+            end else if (fill_error) begin
+                fault_code_q  <= fill_code;
+                fault_block_q <= fill_block;
+            end else if (drain_error) begin
+                fault_code_q  <= drain_code;
+                fault_block_q <= drain_block;
+            end else if (underrun) fault_code_q <= `ERROR_STREAM_UNDERRUN;
+            else if (overrun) fault_code_q <= `ERROR_STREAM_OVERRUN;
+            else fault_code_q <= `ERROR_ABORTED;
+        end
     end
 
     always @* begin
         state_d = state_q;
         case (state_q)
             IDLE:  if (start) state_d = SUM;
-            SUM:   state_d = COMPARE;
+            SUM:   state_d = ADD;
+            ADD:   state_d = COMPARE;
             COMPARE: state_d = CHECK;
-            CHECK: state_d = job_code != `ERROR_NONE ? CLEAR : TABLE;
+            CHECK: state_d = bad_length_q || bad_block_q || bad_address_q || bad_codec_q ? CLEAR : TABLE;
             TABLE: if (table_done) state_d = table_error ? CLEAR : GO;
             GO:    state_d = RUN;
             RUN:
-            if (run_code != `ERROR_NONE) state_d = HALT;
+            if (fault_q) state_d = HALT;
             else if (finished) state_d = CLEAR;
             HALT:  if (quiet) state_d = CLEAR;
             CLEAR: state_d = IDLE;
@@ -151,20 +167,21 @@ module job_control #(
     assign busy       = state_q != IDLE;
     assign table_load = state_q == TABLE && !asked_q;
     assign go         = state_q == GO;
-    assign halt       = state_q == HALT;
 
     always @(posedge clk) begin
         if (rst) begin
             state_q <= IDLE;
             ended   <= 1'b0;
             clear   <= 1'b1;
+            halt    <= 1'b0;
             abort_q <= 1'b0;
             asked_q <= 1'b0;
         end else begin
             state_q <= state_d;
             ended   <= state_q == CLEAR;
             clear   <= state_d == CLEAR;
-            abort_q <= busy && (abort_q || abort) && state_q != CLEAR;
+            halt    <= state_d == HALT;
+            abort_q <= busy && (abort_q || stop) && state_q != CLEAR;
             asked_q <= state_q == TABLE;
         end
     end
@@ -190,17 +207,16 @@ module job_control #(
                     code_block <= 32'd0;
                 end
             end
-            SUM: begin
-                raw_end_q     <= {1'b0, job_raw_address} + {1'b0, values_q};
-                index_end_q   <= {1'b0, job_index_address} + {7'd0, most_entries, 3'b000};
-                payload_end_q <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
+            CHECK: begin
+                code        <= job_code;
+                bad_table_q <= 1'b0;
             end
-            CHECK: code <= job_code;
-            TABLE: if (table_done && table_error) code <= `ERROR_BAD_TABLE;
-            RUN: begin
-                code       <= run_code;
-                code_block <= run_code == `ERROR_NONE ? 32'd0 : run_block;
+            TABLE: bad_table_q <= table_done && table_error;
+            HALT: begin
+                code       <= fault_code_q;
+                code_block <= fault_block_q;
             end
+            CLEAR: if (bad_table_q) code <= `ERROR_BAD_TABLE;
             default: ;
         endcase
     end

@@ -36,15 +36,19 @@ module stream_source #(
     output reg                  overrun
 );
 
+    // the command being served, and the next one
     reg active_q, job_last_q, stopped_q, final_q;
     reg [15:0] left_q;
     reg [TAG_WIDTH-1:0] tag_q;
+    reg next_valid_q, next_last_q;
+    reg [15:0] next_words_q;
+    reg [TAG_WIDTH-1:0] next_tag_q;
 
     wire take = s_axis_tvalid && s_axis_tready;
-    wire command = cmd_valid && cmd_ready;
+    wire load = next_valid_q && (!active_q || (take && final_q));
 
     assign s_axis_tready = active_q && !stopped_q;
-    assign cmd_ready     = !active_q || (take && final_q);
+    assign cmd_ready     = !next_valid_q;
     assign m_data_valid  = take;
     assign m_data        = s_axis_tdata;
     assign m_data_tag    = tag_q;
@@ -52,12 +56,14 @@ module stream_source #(
 
     always @(posedge clk) begin
         if (rst) begin
-            active_q  <= 1'b0;
-            stopped_q <= 1'b0;
-            underrun  <= 1'b0;
-            overrun   <= 1'b0;
+            next_valid_q <= 1'b0;
+            active_q     <= 1'b0;
+            stopped_q    <= 1'b0;
+            underrun     <= 1'b0;
+            overrun      <= 1'b0;
         end else begin
-            if (command) active_q <= 1'b1;
+            next_valid_q <= next_valid_q ? !load : cmd_valid;
+            if (load) active_q <= 1'b1;
             else if (take && final_q) active_q <= 1'b0;
             stopped_q <= stopped_q || halt || (take && s_axis_tlast);
             underrun  <= take && s_axis_tlast && !(final_q && job_last_q);
@@ -66,11 +72,16 @@ module stream_source #(
     end
 
     always @(posedge clk) begin
-        if (command) begin
-            left_q     <= cmd_words - 1'b1;
-            final_q    <= cmd_words == 16'd1;
-            tag_q      <= cmd_tag;
-            job_last_q <= cmd_last;
+        if (cmd_ready) begin
+            next_words_q <= cmd_words;
+            next_tag_q   <= cmd_tag;
+            next_last_q  <= cmd_last;
+        end
+        if (load) begin
+            left_q     <= next_words_q - 1'b1;
+            final_q    <= next_words_q == 16'd1;
+            tag_q      <= next_tag_q;
+            job_last_q <= next_last_q;
         end else if (take) begin
             left_q  <= left_q - 1'b1;
             final_q <= left_q == 16'd1;

@@ -250,7 +250,7 @@ module tensorpress_engine #(
         .clk(clk),
         .rst(rst_q),
         .start(start),
-        .abort(abort),
+        .stop(abort),
         .s_codec(s_codec),
         .s_decompress(s_decompress),
         .s_stream(s_stream),

@@ -86,8 +86,9 @@ module lane #(
     reg [1:0] result_raw_q;
     reg [1:0] result_corrupt_q;
 
-    reg [ADDRESS_WIDTH:0] fill_count_q;
-    wire fill_last = fill_count_q + 1'b1 == words_q[fill_q];
+    reg [ADDRESS_WIDTH:0] fill_count_q;  // words of slot fill_q that have come
+    reg [ADDRESS_WIDTH:0] fill_next_q;   // fill_count_q + 1
+    wire fill_last = fill_next_q == words_q[fill_q];
 
     wire code_finish;  // the block of slot code_q is done, its result valid
     wire [ADDRESS_WIDTH:0] code_result_a_words, code_result_words;
@@ -112,13 +113,15 @@ module lane #(
             coded_q      <= 2'b00;
             reported_q   <= 2'b00;
             fill_count_q <= {ADDRESS_WIDTH + 1{1'b0}};
+            fill_next_q  <= {{ADDRESS_WIDTH{1'b0}}, 1'b1};
         end else begin
             if (task_valid && task_ready) begin
                 occupied_q[task_q] <= 1'b1;
                 task_q             <= !task_q;
             end
             if (fill_valid) begin
-                fill_count_q <= fill_last ? {ADDRESS_WIDTH + 1{1'b0}} : fill_count_q + 1'b1;
+                fill_count_q <= fill_last ? {ADDRESS_WIDTH + 1{1'b0}} : fill_next_q;
+                fill_next_q  <= fill_last ? {{ADDRESS_WIDTH{1'b0}}, 1'b1} : fill_next_q + 1'b1;
                 if (fill_last) begin
                     full_q[fill_q] <= 1'b1;
                     fill_q         <= !fill_q;
