@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tensorpress.codecs import (
     apack,
     decode,
     decode_block,
+    ebpc_numpy,
     encode,
     encode_block,
     index_entry,
@@ -30,7 +32,7 @@ from tensorpress.codecs import (
     zvc,
 )
 from tensorpress.errors import FormatError, InputError, TableError
-from tensorpress.tables import histogram, optimal_table
+from tensorpress.tables import Table, histogram, optimal_table
 
 KINDS = ("uniform", "peaked", "walk", "constant", "sparse", "table", "pending")
 
@@ -326,18 +328,20 @@ def test_apack_side_by_side(seed: int) -> None:
             index[place] -= np.uint64(1 << 32)
 
 
+@pytest.mark.parametrize("module", [zvc, ebpc_numpy], ids=["zvc", "ebpc"])
 @settings(max_examples=60)
-@given(cases(("zvc",)), st.integers(0, 2**32))
-def test_zvc_in_numpy(case: tuple[Coding, np.ndarray], seed: int) -> None:
-    """The version for machines without numba."""
-    coding, values = case
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_versions_in_numpy(module: ModuleType, data: st.DataObject, seed: int) -> None:
+    """Those for machines without numba: the same bytes and values, and the same block where a tensor is damaged."""
+    coding, values = data.draw(cases(("zvc",) if module is zvc else ("ebpc",)))
+    numpy_encode, numpy_decode = (module.numpy_encode, module.numpy_decode) if module is zvc else (module.encode, module.decode)
     coded = encode(values, coding)
-    index, payload = zvc.numpy_encode(values, coding)
+    index, payload = numpy_encode(values, coding)
     assert index.tolist() == coded.index.tolist() and payload.tolist() == coded.payload.tolist()
     rng = np.random.default_rng(seed)
     for _ in range(3):
         out, expected = (np.zeros(len(values), values.dtype) for _ in range(2))
-        corrupt = zvc.numpy_decode(index, payload, out, coding)
+        corrupt = numpy_decode(index, payload, out, coding)
         try:
             expected = decode(Coded(index, payload), len(values), coding)
         except FormatError as error:
@@ -350,6 +354,75 @@ def test_zvc_in_numpy(case: tuple[Coding, np.ndarray], seed: int) -> None:
             index[place] -= np.uint64(1 << 32)
 
 
+@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("signed", [True, False])
+def test_ebpc_in_numpy_on_many_blocks(width: int, signed: bool) -> None:
+    """More values than are coded at once, blocks of all kinds side by side, and a short last one."""
+    rng = np.random.default_rng(width)
+    kinds = [
+        rng.integers(0, 1 << width, 70000),
+        np.rint(rng.normal(0, 5, 70000)),
+        np.cumsum(rng.integers(-1, 2, 70000)),
+        np.zeros(70000),
+        rng.integers(0, 99, 70001) * (rng.random(70001) < 0.2),
+    ]
+    values = (np.concatenate(kinds).astype(np.int64) % (1 << width)).astype(DTYPES[width])
+    coding = Coding("ebpc", width=width, block_values=1024, zero=3, signed=signed)
+    coded = encode(values, coding)
+    assert 0 < coded.raw_blocks < len(coded.index)
+    index, payload = ebpc_numpy.encode(values, coding)
+    assert index.tolist() == coded.index.tolist() and payload.tolist() == coded.payload.tolist()
+    out = np.zeros(len(values), values.dtype)
+    assert ebpc_numpy.decode(index, payload, out, coding) == -1 and np.array_equal(out, values)
+
+
+@pytest.mark.parametrize("width", [4, 8, 16])
+@pytest.mark.parametrize("coders", [1, 8, 16])
+def test_long_blocks_of_apack(width: int, coders: int) -> None:
+    """Blocks in which the compiled coders hand on many chunks, also such as end in ones: two kinds of values, two of tables."""
+    rng = np.random.default_rng(width + coders)
+    middle = peaked_middle(width)
+    values = np.array(middle.vmin)[np.where(rng.random(20000) < 0.9, bisect_middle(middle.cum), rng.integers(0, 16, 20000))]
+    for table in (middle, optimal_table(histogram(values.astype(DTYPES[width]), width), width)):
+        coding = Coding("apack", width=width, block_values=4096, coders=coders, table=table)
+        slow, fast = (encode(values.astype(DTYPES[width]), coding, implementation=name) for name in ("reference", "fast"))
+        assert slow.index.tolist() == fast.index.tolist() and slow.payload.tolist() == fast.payload.tolist()
+        assert fast.raw_blocks < len(fast.index)
+        assert np.array_equal(decode(fast, len(values), coding), values)
+
+
+def peaked_middle(width: int) -> Table:
+    """A table whose row 8 has the middle of the interval, so that pending bits grow."""
+    shares = [4] * 8 + [1024 - 15 * 4] + [4] * 7
+    return Table(width, tuple(range(16)), (0, *np.cumsum(shares).tolist()))
+
+
+def test_numba_is_loaded_at_the_first_use_only() -> None:
+    program = """
+import sys
+import numpy as np
+import tensorpress.cli.app
+from tensorpress.codecs import Coding, encode
+assert "numba" not in sys.modules
+encode(np.zeros(128, np.uint8), Coding("raw", block_values=128))
+assert "numba" not in sys.modules
+encode(np.zeros(128, np.uint8), Coding("zvc", block_values=128))
+print("numba" in sys.modules)
+"""
+    for environment, loaded in (({}, "True"), ({"TENSORPRESS_NO_NUMBA": "1"}, "False")):
+        if loaded == "True":
+            pytest.importorskip("numba")
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={"PYTHONPATH": str(ROOT / "host"), **environment},
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.strip() == loaded
+
+
 def test_without_numba() -> None:
     """The package works where numba cannot be imported, and makes the same bytes."""
     program = """
@@ -357,9 +430,9 @@ import sys
 sys.modules["numba"] = None
 import numpy as np
 from tensorpress.codecs import Coding, encode, decode
-from tensorpress.codecs.jit import HAVE_NUMBA
+from tensorpress.codecs.jit import have_numba
 from tensorpress.tables import histogram, optimal_table
-assert not HAVE_NUMBA
+assert not have_numba()
 rng = np.random.default_rng(6)
 values = (np.rint(rng.normal(0, 4, 3000)) * (rng.random(3000) < 0.5)).astype(np.int8)
 for codec in ("raw", "zvc", "ebpc", "apack"):
