@@ -87,6 +87,10 @@ format: $(VENV)/stamp-dev  ## format the Python files
 formal: $(VENV)/stamp-dev  ## prove the properties under tests/formal
 	@$(PY) scripts/formal.py
 
+.PHONY: mutants
+mutants: $(VENV)/stamp-dev  ## test the tests: small faults in a copy of the RTL must each be found (about 10 minutes)
+	@$(PY) scripts/mutate.py
+
 .PHONY: synth
 synth: $(VENV)/stamp-dev  ## LUT, FF, BRAM, DSP and estimated clock of each build (ONLY=name), compared with the committed ones
 	@$(PY) scripts/synth_report.py $(if $(ONLY),--only $(ONLY))

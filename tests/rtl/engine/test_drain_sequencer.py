@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import deque
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.clock import reset, start, wait_cycles
 from lib.profiles import PROFILES, pauses
-
 from tensorpress.codecs import index_entry
 from tensorpress.registers import ERRORS
 
@@ -88,9 +88,7 @@ def random_job(rng: random.Random, blocks: int | None = None, **fixed) -> Job:
         setattr(job, name, 8 * rng.randrange(1 << 26))
     for name, value in fixed.items():
         setattr(job, name, value)
-    job.results = tuple(
-        result(rng, min(block_values, values - first), job.decompress) for first in range(0, values, block_values)
-    )
+    job.results = tuple(result(rng, min(block_values, values - first), job.decompress) for first in range(0, values, block_values))
     return job
 
 
@@ -231,7 +229,7 @@ class Bench:
         dut = self.dut
         for kind in waiting:
             if not int(getattr(dut, f"{kind}_valid").value):
-                assert waiting[kind] is None or halt or kind == "write" and self.halted, f"a {kind} command once shown stays"
+                assert waiting[kind] is None or halt or (kind == "write" and self.halted), f"a {kind} command once shown stays"
                 waiting[kind] = None
                 continue
             if kind == "write":
@@ -325,7 +323,7 @@ async def halt_at_any_time_owes_no_read_out(dut, decompress):
     job = random_job(rng, 34, decompress=decompress, stream=False)
     writes, reads, entries = job.expected(bench.count)
     first = 0 if decompress else 150  # the batch and its write are near the 16th block
-    for wait in [*range(0, 24), *range(first, first + 40), *range(200, 230)]:
+    for wait in [*range(24), *range(first, first + 40), *range(200, 230)]:
         await bench.go(job)
         await wait_cycles(dut, wait + 1)
         dut.halt.value = 1
@@ -351,7 +349,7 @@ async def a_block_in_a_few_cycles(dut, kind):
     await bench.start()
     await bench.run(random_job(random.Random(7), 15, decompress=kind != "compress", stream=kind == "stream"))
     cycles = [cycle for cycle, read in zip(bench.cycles, bench.reads, strict=True) if not read["index"]]
-    steps = {after - before for before, after in zip(cycles, cycles[1:], strict=False)}
+    steps = {after - before for before, after in itertools.pairwise(cycles)}
     assert steps == {{"compress": 9, "ddr": 8, "stream": 7}[kind]}
 
 

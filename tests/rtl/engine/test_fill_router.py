@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.clock import start, wait_cycles
 
-INPUTS = "read_valid read_data read_tag read_last stream_valid stream_data stream_tag stream_last".split()
+INPUTS = ["read_valid", "read_data", "read_tag", "read_last", "stream_valid", "stream_data", "stream_tag", "stream_last"]
 
 
 class Bench:
@@ -24,7 +24,9 @@ class Bench:
     async def start(self) -> None:
         await start(self.dut, **dict.fromkeys(INPUTS, 0))
 
-    async def cycle(self, source: str | None, *, data: int = 0, index: bool = False, tail: int = 0, lane: int = 0, last: bool = False) -> None:
+    async def cycle(
+        self, source: str | None, *, data: int = 0, index: bool = False, tail: int = 0, lane: int = 0, last: bool = False
+    ) -> None:
         """Offer one word from `source` (or none), and check what came of the word before."""
         dut = self.dut
         for name in ("read", "stream"):

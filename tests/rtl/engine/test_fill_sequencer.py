@@ -14,7 +14,6 @@ from harness import run_cocotb
 from lib.clock import reset, start, wait_cycles
 from lib.profiles import PROFILES, pauses
 from lib.streams import StreamSource
-
 from tensorpress.codecs import index_entry
 from tensorpress.registers import ERRORS
 
@@ -97,11 +96,15 @@ def good_entry(rng: random.Random, values: int, limit: int = 1 << 20) -> int:
 class Bench:
     """Lanes with two slots that free themselves at random, command sinks with pauses, a source of index entries."""
 
-    def __init__(self, dut, *, lanes: str = "none", commands: str = "none", entries: str = "none", hold: tuple[int, int] = (0, 0), seed: int = 0):
+    def __init__(
+        self, dut, *, lanes: str = "none", commands: str = "none", entries: str = "none", hold: tuple[int, int] = (0, 0), seed: int = 0
+    ):
         self.dut, self.count = dut, len(dut.task_ready)
         self.rng = random.Random(seed)
         self.hold = hold  # cycles for which a lane keeps a slot
-        self.pauses = {name: pauses(profile, f"{name}{seed}") for name, profile in (("lanes", lanes), ("read", commands), ("stream", commands))}
+        self.pauses = {
+            name: pauses(profile, f"{name}{seed}") for name, profile in (("lanes", lanes), ("read", commands), ("stream", commands))
+        }
         self.entries = StreamSource(dut, "entry", profile=entries, seed=seed)
         self.clear()
 
@@ -276,7 +279,12 @@ async def every_bad_entry_is_named_at_its_block(dut):
     for number, (code, entry) in enumerate(BAD):
         at = number % 6
         good = [good_entry(rng, 512, LIMIT) for _ in range(at)]
-        job = Job(decompress=True, values=6 * 512, payload_words=LIMIT, entries=(*good, entry, *[good_entry(rng, 512, LIMIT) for _ in range(5 - at)]))
+        job = Job(
+            decompress=True,
+            values=6 * 512,
+            payload_words=LIMIT,
+            entries=(*good, entry, *[good_entry(rng, 512, LIMIT) for _ in range(5 - at)]),
+        )
         await bench.go(job)
         await bench.finish()
         assert bench.errors == [(code, at)], hex(entry)
@@ -313,7 +321,7 @@ async def halt_at_any_time_ends_it(dut, decompress):
     rng = random.Random(8)
     bench = Bench(dut, commands="light", hold=(0, 5))
     await bench.start()
-    for wait in range(0, 60):
+    for wait in range(60):
         job = random_job(rng, decompress=decompress, values=12 * 512, block_values=512)
         tasks, commands, _ = job.expected(bench.count)
         await bench.go(job)

@@ -10,12 +10,23 @@ import pytest
 from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.clock import start, wait_cycles
-
 from tensorpress.registers import ERRORS
 
 BLOCK_BYTES = 512
 CODECS = 0b0011  # raw, zvc
-JOB = "codec decompress stream signed zero values block_values raw_address index_address payload_address payload_words".split()
+JOB = [
+    "codec",
+    "decompress",
+    "stream",
+    "signed",
+    "zero",
+    "values",
+    "block_values",
+    "raw_address",
+    "index_address",
+    "payload_address",
+    "payload_words",
+]
 GOOD = {
     "codec": 1,
     "decompress": 0,

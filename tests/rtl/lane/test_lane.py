@@ -13,7 +13,6 @@ from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.clock import start, wait_cycles
 from lib.profiles import pauses
-
 from tensorpress.codecs import CODEC_NUMBERS, Coding, encode_block, raw_image
 
 BLOCK_BYTES = 512
@@ -42,8 +41,26 @@ class Bench:
 
     async def start(self):
         inputs = dict.fromkeys(
-            "job_codec job_decompress job_signed job_zero table_valid table_address table_data task_valid task_values task_a_words "
-            "task_words task_raw fill_valid fill_data done_ready drain_enable drain_last drain_address".split(),
+            [
+                "job_codec",
+                "job_decompress",
+                "job_signed",
+                "job_zero",
+                "table_valid",
+                "table_address",
+                "table_data",
+                "task_valid",
+                "task_values",
+                "task_a_words",
+                "task_words",
+                "task_raw",
+                "fill_valid",
+                "fill_data",
+                "done_ready",
+                "drain_enable",
+                "drain_last",
+                "drain_address",
+            ],
             0,
         )
         await start(self.dut, **inputs)
@@ -186,7 +203,14 @@ async def decompress_and_check(bench, blocks, coding):
 
 
 # each profile on each side, and the pairs that fill both slots, empty both, and let the two sides drift
-BACK_PRESSURE = [("none", "none"), ("none", "long_stalls"), ("light", "heavy"), ("heavy", "none"), ("one_cycle", "light"), ("long_stalls", "one_cycle")]
+BACK_PRESSURE = [
+    ("none", "none"),
+    ("none", "long_stalls"),
+    ("light", "heavy"),
+    ("heavy", "none"),
+    ("one_cycle", "light"),
+    ("long_stalls", "one_cycle"),
+]
 CODINGS = [Coding("zvc", block_values=512), Coding("zvc", block_values=512, zero=131), Coding("raw", block_values=512)]
 
 

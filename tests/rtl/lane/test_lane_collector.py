@@ -59,7 +59,11 @@ class Bench:
                 beat = offered[name]
                 getattr(dut, f"s_{name}_tvalid").value = int(beat is not None)
                 if name == "a":
-                    dut.s_a_tdata.value, dut.s_a_taddress.value, dut.s_a_tstrb.value = beat or (rng.getrandbits(64), rng.randrange(WORDS), 15)
+                    dut.s_a_tdata.value, dut.s_a_taddress.value, dut.s_a_tstrb.value = beat or (
+                        rng.getrandbits(64),
+                        rng.randrange(WORDS),
+                        15,
+                    )
                 else:
                     getattr(dut, f"s_{name}_tdata").value = rng.getrandbits(64) if beat is None else beat
             await RisingEdge(dut.clk)

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests the tests: makes one small fault at a time in a copy of the RTL and checks that the named test finds it.
+
+``python scripts/mutate.py [word ...]`` runs the mutants whose file or description contains one of the words; ``--list`` names them.
+Every test that is used must first pass on the unchanged copy. A mutant that does not build, or whose text is not in the file exactly
+once, is an error of this table, not a success. The copy is ``build/mutants``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COPY = ROOT / "build" / "mutants"
+PARTS = ("rtl", "cores", "host", "scripts", "tests/rtl", "fusesoc.core", "fusesoc.conf", "pyproject.toml")
+TIMEOUT = 900.0
+FOUND = "cocotb tests failed"  # in the message of a run that built, ran and failed
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: in `file`, `old` becomes `new`; then `test` must fail."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    @property
+    def name(self) -> str:
+        """For example ``lane_feeder: B always waits for A``."""
+        return f"{Path(self.file).stem}: {self.what}"
+
+
+def _lane(what: str, module: str, old: str, new: str, variant: str = "verilator") -> Mutant:
+    return Mutant(what, f"rtl/lane/{module}.v", old, new, f"tests/rtl/lane/test_{module}.py::test_{module}[{variant}]")
+
+
+def _engine(what: str, module: str, old: str, new: str, variant: str = "verilator-3") -> Mutant:
+    return Mutant(what, f"rtl/engine/{module}.v", old, new, f"tests/rtl/engine/test_{module}.py::test_{module}[{variant}]")
+
+
+MUTANTS = (
+    _lane("B waits for the end of A", "lane_feeder", "(!b_want || turn_q)", "(!b_want || !turn_q)"),
+    _lane("B reads a word that is not there yet", "lane_feeder", "(b_next_q < available)", "(b_next_q <= available)"),
+    _lane("B has one word too few", "lane_feeder", "b_left_q   <= words - a_words;", "b_left_q   <= words - a_words - 1'b1;"),
+    _lane("size is one word late", "lane_collector", "{1'b0, s_a_taddress} + 1'b1;", "{1'b0, s_a_taddress};"),
+    _lane("strobes are not reversed", "lane_collector", "{s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]}", "s_a_tstrb"),
+    _lane("B is taken over by A", "lane_collector", "s_b_tvalid && !s_a_tvalid", "s_b_tvalid"),
+    _lane("the other slot is released", "lane", "occupied_q[drain_q] <= 1'b0;", "occupied_q[!drain_q] <= 1'b0;", "verilator-512"),
+    _lane("coded as large as raw is kept", "lane", "judged_q >= {1'b0", "judged_q > {1'b0", "verilator-512"),
+    _lane("no abort at the raw size, nor at a limit", "lane", "(limit_q || judged_q", "(limit_q && judged_q", "verilator-512"),
+    _lane(
+        "the encoder's last words are not counted", "lane", "JUDGE:   state_d = COMPARE;", "JUDGE:   state_d = WAIT_FULL;", "verilator-512"
+    ),
+    _engine("no tail mask", "fill_router", "if (!last) keep", "if (!last || tail != 3'd0) keep"),
+    _engine("lanes are swapped", "fill_router", "17'd1 << tag[3:0]", "17'd1 << (tag[3:0] ^ 4'd1)"),
+    _engine("index words count as a block", "fill_router", "valid && last && !is_index", "valid && last"),
+    _engine(
+        "turn one word early",
+        "drain_reader",
+        "up_left_q == {{ADDRESS_WIDTH{1'b0}}, 1'b1}",
+        "up_left_q == {{ADDRESS_WIDTH - 1{1'b0}}, 2'd2}",
+    ),
+    _engine("released at the turn", "drain_reader", "drain_last    <= final_word;", "drain_last    <= turn;"),
+    _engine("a read without a place", "drain_reader", "PLACES = 5'd16", "PLACES = 5'd18"),
+    _engine("the last batch is forgotten", "drain_sequencer", "batch_count_q == BATCH || last_q", "batch_count_q == BATCH"),
+    _engine("batches of 17", "drain_sequencer", "batch_count_q == BATCH || last_q", "batch_count_q == BATCH + 5'd1 || last_q"),
+    _engine("halt between write and read-out", "drain_sequencer", "state_q == INDEX_WRITE))", "state_q == READ))"),
+    _engine(
+        "lanes in the wrong order",
+        "drain_sequencer",
+        "lane_q == LAST_LANE[3:0] ? 4'd0 : lane_q + 1'b1",
+        "lane_q == 4'd0 ? LAST_LANE[3:0] : lane_q - 1'b1",
+    ),
+    _engine(
+        "an exactly full region is refused", "drain_sequencer", "end_q > {1'b0, job_payload_words}", "end_q >= {1'b0, job_payload_words}"
+    ),
+    _engine("halt is not seen", "fill_sequencer", "if (halt && state_q != IDLE)", "if (halt && state_q == DONE)"),
+    _engine("a block as large as raw passes", "fill_sequencer", "words_q >= raw_words", "words_q > raw_words"),
+    _engine(
+        "the last word outside passes", "fill_sequencer", "end_q > {1'b0, job_payload_words}", "end_q > {1'b0, job_payload_words} + 33'd1"
+    ),
+    _engine("a batch without places", "index_fetch", "reserved_q <= 6'd16", "reserved_q <= 6'd20", "verilator"),
+    _engine(
+        "an over-run in every block", "stream_source", "!s_axis_tlast && final_q && job_last_q", "!s_axis_tlast && final_q", "verilator"
+    ),
+    _engine("halt ends before all is quiet", "job_control", "HALT:  if (quiet)", "HALT:  if (quiet || finished)", "verilator-512"),
+    _engine(
+        "an index up to the very end is refused",
+        "job_control",
+        "index_end_q > 33'h1_0000_0000",
+        "index_end_q >= 33'h1_0000_0000",
+        "verilator-512",
+    ),
+    _engine(
+        "blocked and starved are swapped",
+        "job_counters",
+        "lanes_blocked,\n            lanes_starved,",
+        "lanes_starved,\n            lanes_blocked,",
+    ),
+)
+
+
+def copy_tree() -> None:
+    """Make the copy as the checkout is now; what was built in it stays."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in PARTS:
+        source, target = ROOT / part, COPY / part
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=ignore)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def run(test: str) -> tuple[int, str]:
+    """Run one pytest node in the copy; returns exit code and output."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", test]
+    result = subprocess.run(command, cwd=COPY, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+def try_mutant(mutant: Mutant) -> str:
+    """Returns ``found``, ``SURVIVED`` or what is wrong with the mutant."""
+    file = COPY / mutant.file
+    text = file.read_text()
+    count = text.count(mutant.old)
+    if count != 1:
+        return f"ERROR: its text is {count} times in {mutant.file}"
+    file.write_text(text.replace(mutant.old, mutant.new))
+    try:
+        code, output = run(mutant.test)
+    finally:
+        file.write_text(text)
+    if code == 0:
+        return "SURVIVED"
+    if FOUND in output:
+        return "found"
+    return "ERROR: it did not build and run\n" + "\n".join(output.splitlines()[-40:])
+
+
+def main() -> int:
+    """Command line: see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="run only the mutants whose name contains one of these")
+    parser.add_argument("--list", action="store_true", help="list the mutants and stop")
+    arguments = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if not arguments.words or any(word in mutant.name for word in arguments.words)]
+    if arguments.list:
+        for mutant in chosen:
+            print(f"{mutant.name:70} {mutant.test}")
+        return 0
+    if not chosen:
+        print("error: no mutant has such a name", file=sys.stderr)
+        return 2
+    copy_tree()
+    sound: dict[str, bool] = {}
+    bad = 0
+    for mutant in chosen:
+        start = time.monotonic()
+        if mutant.test not in sound:
+            code, output = run(mutant.test)
+            sound[mutant.test] = code == 0
+            if code:
+                print(f"{mutant.test} fails without a mutant:\n" + "\n".join(output.splitlines()[-40:]))
+        outcome = try_mutant(mutant) if sound[mutant.test] else "ERROR: its test fails without it"
+        bad += outcome != "found"
+        print(f"{mutant.name:70} {outcome} ({time.monotonic() - start:.0f} s)", flush=True)
+    print(f"{len(chosen) - bad} of {len(chosen)} mutants were found")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
