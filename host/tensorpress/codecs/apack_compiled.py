@@ -151,12 +151,20 @@ def _encode(values, image, width, entries, coders, block_values, index, payload,
     return offset
 
 
+# The state of the decoders, 16 of each: LO from 0 on, then R; CODE - LO with the bits ahead behind it; the number of bits ahead; the row;
+# and whether a part of stream A is needed.
+_SIZE, _CODE, _AHEAD, _ROW, _NEED = 16, 32, 48, 64, 80
+
+
 @njit
 def _decode(index, payload, out, width, entries, coders, block_values, a, a_parts, b, windows):
-    """Missing bits are found at the end of a block; until then ``a`` and ``windows`` are long enough for whatever the values ask for."""
+    """Missing bits are found at the end of a block; until then ``a`` and ``windows`` are long enough for whatever the values ask for.
+
+    The short loops over 8 coders are there for the compiler, which makes vector instructions of them. Coders that have no value, or are
+    not there, take part in them: what they do is not used.
+    """
     mask = U((1 << width) - 1)
-    state = np.zeros(64, np.uint64)  # of each coder: LO, R, CODE - LO with the bits ahead behind it, their number
-    end = U(4 * coders)
+    state = np.zeros(96, np.uint64)
     for block in range(len(index)):
         first = block * block_values
         count = min(block_values, len(out) - first)
@@ -166,38 +174,47 @@ def _decode(index, payload, out, width, entries, coders, block_values, a, a_part
         for k in range((b_bits >> 6) + 1):  # the 64 bits from every 32nd bit on
             windows[2 * k] = b[k]
             windows[2 * k + 1] = (b[k] << U(32)) | (b[k + 1] >> U(32))
+        for c in range(16):
+            state[c], state[_SIZE + c], state[_CODE + c], state[_AHEAD + c] = U(0), U(0x10000), U(0), U(0)
         for c in range(coders):
-            state[4 * c], state[4 * c + 1] = U(0), U(0x10000)
-            state[4 * c + 2], state[4 * c + 3] = U(a_parts[c ^ 3]), U(0)
+            state[_CODE + c] = U(a_parts[c ^ 3])
         part = U(coders)
         position = U(0)
-        c = U(0)
-        for i in range(U(first), U(first + count)):
-            size, code, ahead = state[c + U(1)], state[c + U(2)], state[c + U(3)]
-            # The row: cum <= (1024*(c+1) - 1) / R. The quotient is exact enough in binary64; 0 <= CODE - LO < R keeps it in 0..1023.
-            wanted = ((code >> ahead) << U(10)) | _SHARE
-            share = U(np.int64(np.float64(np.int64(wanted)) / np.float64(np.int64(size))))
-            entry = entries[share & _SHARE]
-            start = size * (entry & _SHARE) >> U(10)
-            span = (size * ((entry >> U(10)) & _HIGH) >> U(10)) - start
-            rest = span - U(1)
-            lo = state[c] + start
-            shift = leading_zeros((lo & (_MASK >> leading_zeros(rest))) + rest) - U(48)
-            state[c] = (lo << shift) & _BELOW_15
-            state[c + U(1)] = span << shift
-            code -= start << ahead
-            need = U(shift > ahead)
-            longer = (code << U(16)) | U(a_parts[part ^ U(3)])
-            state[c + U(2)] = longer if need else code
-            state[c + U(3)] = ahead + (need << U(4)) - shift
-            part += need
-            offset_bits = (entry >> U(21)) & U(31)
-            window = windows[position >> U(5)] << (position & U(31))
-            out[i] = ((entry >> U(32)) + ((window >> U(1)) >> (U(63) - offset_bits))) & mask
-            position += offset_bits
-            c += U(4)
-            if c == end:
-                c = U(0)
+        place, end = U(first), U(first + count)
+        while place < end:
+            for group in range((coders + 7) >> 3):
+                s = state[8 * group :]
+                for k in range(8):
+                    # The row: cum <= (1024*(c+1) - 1) / R. The quotient is exact enough in binary64; 0 <= c = CODE - LO < R keeps it in
+                    # 0..1023.
+                    wanted = ((s[_CODE + k] >> s[_AHEAD + k]) << U(10)) | _SHARE
+                    s[_NEED + k] = U(np.int32(np.float64(np.int32(wanted)) / np.float64(np.int32(s[_SIZE + k]))))
+                for k in range(8):
+                    s[_ROW + k] = entries[s[_NEED + k] & _SHARE]
+                for k in range(8):
+                    size, entry, ahead = s[_SIZE + k] & U(0xFFFFFFFF), s[_ROW + k], s[_AHEAD + k]
+                    start = size * (entry & _SHARE) >> U(10)
+                    span = (size * ((entry >> U(10)) & _HIGH) >> U(10)) - start
+                    rest = span - U(1)
+                    lo = s[k] + start
+                    shift = leading_zeros((lo & (_MASK >> leading_zeros(rest))) + rest) - U(48)
+                    need = U(shift > ahead)
+                    s[k] = (lo << shift) & _BELOW_15
+                    s[_SIZE + k] = span << shift
+                    s[_CODE + k] -= start << ahead
+                    s[_AHEAD + k] = ahead + (need << U(4)) - shift
+                    s[_NEED + k] = need
+            active = min(U(coders), end - place)
+            for c in range(active):
+                code, need, entry = state[U(_CODE) + c], state[U(_NEED) + c], state[U(_ROW) + c]
+                longer = (code << U(16)) | U(a_parts[part ^ U(3)])
+                state[U(_CODE) + c] = longer if need else code
+                part += need
+                offset_bits = (entry >> U(21)) & U(31)
+                window = windows[position >> U(5)] << (position & U(31))
+                out[place + c] = ((entry >> U(32)) + ((window >> U(1)) >> (U(63) - offset_bits))) & mask
+                position += offset_bits
+            place += active
         if 16 * np.int64(part) > a_bits or np.int64(position) > b_bits:
             return block
     return -1

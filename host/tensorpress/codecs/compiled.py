@@ -19,8 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def njit(function: F) -> F:
-    """Compile: cached on disk, without the interpreter lock."""
-    return numba.njit(cache=True, nogil=True)(function)
+    """Compile: cached on disk, without the interpreter lock, and without a check of each division (nobody divides by 0)."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
 U = np.uint64
