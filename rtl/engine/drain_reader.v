@@ -3,7 +3,7 @@
 // Reads finished blocks out of the lanes' banks, in the order of its commands, as one stream of words; releases each lane's slot
 // with its last word. Index entries come through here too, so that words and write commands keep one order.
 //
-// Throughput: one word a cycle, no gap between queued commands. Latency: 6 cycles. Reads run only while the FIFO behind has places.
+// Throughput: one word a cycle, no gap between queued commands. Latency: 8 cycles from a command, 6 from the read. Reads run only while the FIFO behind has places.
 
 `resetall
 `timescale 1ns / 1ps

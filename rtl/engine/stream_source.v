@@ -2,7 +2,7 @@
 //
 // Cuts the accelerator's stream into blocks: takes the words of each command from s_axis_raw, in order.
 //
-// Throughput: one word a cycle, no gap between queued commands. TREADY is registered state only. TLAST must come with the last word
+// Throughput: one word a cycle, no gap between queued commands of 2 words or more. TREADY is registered state only. TLAST must come with the last word
 // of the job and nowhere else: too early is an under-run, missing is an over-run. TKEEP is not looked at: the value count decides.
 
 `resetall

@@ -3,7 +3,7 @@
 // Reads one filled bank as two word streams: A = words 0..a_words-1, B = words a_words..words-1.
 //
 // A block may be read while it is still being filled: `available` words are in the bank already.
-// Throughput: one word a cycle in total, shared fairly by A and B (each alone: 4 words in 5 cycles). Latency: 4 cycles from `load` to the first word.
+// Throughput: one word a cycle in total, shared fairly by A and B. Latency: 4 cycles from `load` to the first word.
 // `load` drops whatever the last block left and starts the next one; `a_words`, `words` are stable from `load` on.
 // `available` may grow only, and may be stale-low by any number of cycles; it must not be stale-high after `load`.
 // `*_end`: every word of that stream has been handed over (told a cycle later). It does not know what the words mean.
