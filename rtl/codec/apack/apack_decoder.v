@@ -5,7 +5,7 @@
 //   A words -> apack_part_reader -> apack_decode_loop -> rows, fifo -> apack_offset_adder -> raw words
 //   B words ---------------------------------------------------------^
 //
-// Latency: a block of n values takes n + CODERS + about 12 cycles from start to done when nothing waits. Throughput: one value a
+// Latency: a block of n values takes n + CODERS + 14 cycles from start to done when nothing waits. Throughput: one value a
 // cycle. The loop stops in any cycle in which the next part of A or a place for a row might be missing; what it needs to know
 // for that is registered, so `enable` is a register. It runs CODERS slots past the last value, so that each shift has its bits.
 // Missing bits read as zero and are reported with done; whatever the bits are, 0 <= D <= M holds, so there is nothing else that

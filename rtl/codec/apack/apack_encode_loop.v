@@ -164,7 +164,7 @@ module apack_encode_loop #(
   // ------------------------------------------------------------------------------------------------------------------
   // Stage 5: the coder after the step
   // ------------------------------------------------------------------------------------------------------------------
-  wire init_4 = kind_4_q[0], value_4 = kind_4_q[1], flush_4 = kind_4_q[2], zero_4 = kind_4_q[3], pad_4 = kind_4_q[4];
+  wire init_4 = kind_4_q[0], value_4 = kind_4_q[1], flush_4 = kind_4_q[2], zero_4 = kind_4_q[3];
   wire [5:0] pending_4;
   reg [5:0] pending_6_q;
   wire [3:0] ahead_4, part_4;
@@ -223,7 +223,7 @@ module apack_encode_loop #(
 
     event_5_q <= init_4 || flush_4 || zero_4 || (value_4 && emits);
     first_5_q <= (value_4 && low_4_q[15]) || (flush_4 && low_4_q[14]);
-    fill_5_q <= zero_4 || pad_4 ? 6'd0 : pending_4;
+    fill_5_q <= value_4 || flush_4 ? pending_4 : 6'd0;
     bits_5_q <= value_4 ? shared_4_q - 4'd1 : zero_4 ? ahead_4 : flush_4 ? 4'd14 : 4'd15;
     rest_5_q <= rest;
     if (flush_4) rest_5_q <= {!low_4_q[14], 10'd0};

@@ -8,7 +8,7 @@
 // A value goes into the pipeline only in the slot of its coder, one slot a cycle; from there on nothing waits. So a value goes in
 // only if there is room for its event and offset, and if it misses its slot the next one is CODERS cycles later.
 // Slots of a block: CODERS INIT, the values, CODERS FLUSH, CODERS ZERO, 3 PAD (apack_encode_loop).
-// Latency: a block of n values takes n + 3*CODERS + about 30 cycles from start to done when nothing waits. Throughput: one value a
+// Latency: a block of n values takes n + 3*CODERS + 25 to 60 cycles from start to done when nothing waits. Throughput: one value a
 // cycle; less where the bits of many values exceed 16 (long runs of pending bits), and a round of the loop for each word that
 // comes late.
 // `limit`: the pending bits of a coder passed 63. The block runs to its end (the raw words are taken), but A is not written any
@@ -238,10 +238,11 @@ module apack_encoder #(
   reg [ 9:0] cum_memory[0:15];
   reg [10:0] end_memory[0:15];
   wire load_first = load_row_q == 4'd0;
+  wire [3:0] load_before = load_row_q - 4'd1;
   always @(posedge clk) begin
     if (load_valid_q) begin
       cum_memory[load_row_q] <= load_cum_q;
-      end_memory[load_row_q-4'd1] <= {load_first, load_cum_q};
+      end_memory[load_before] <= {load_first, load_cum_q};
     end
   end
 
