@@ -71,7 +71,8 @@ def pending_case(target: int, width: int, coders: int) -> tuple[Table, Values]:
         cum = [0, *np.sort(rng.choice(np.arange(1, 1024), 15, replace=False)).tolist(), 1024]
         probable = np.diff(cum) ** 2 / np.sum(np.diff(cum) ** 2)
         start = rng.choice(16, 400 // coders, p=probable).tolist()
-        rows, low, high, pending = [], 0, 0xFFFF, 0
+        rows: list[int] = []
+        low, high, pending = 0, 0xFFFF, 0
         while pending < target and len(rows) < 600:
             size = high - low + 1
             middle = bisect_right([low + (size * count >> 10) for count in cum[:16]], 0x7FFF) - 1

@@ -290,7 +290,7 @@ _REGISTERS = (
         "COUNT_STREAM_WAIT",
         0x0E4,
         "ro",
-        "Cycles in which the stream port's partner was waited for: TREADY without TVALID on s_axis_raw, TVALID without TREADY on m_axis_raw.",
+        "Cycles of waiting for the stream port's partner: TREADY without TVALID on s_axis_raw, TVALID without TREADY on m_axis_raw.",
     ),
     _register(
         "PEAK_READS",

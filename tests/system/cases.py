@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-
 from tensorpress.codecs import Coded, Coding
 from tensorpress.engine import Engine
 from tensorpress.tables import Table, histogram, optimal_table

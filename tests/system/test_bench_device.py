@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import codecs_of, sparse_values
-
 from tensorpress.bench_device import LEAST_VALUES, bench
 from tensorpress.engine import Engine
 from tensorpress.errors import DeviceError, InputError

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import BLOCK, CODECS, assert_same_image, assert_same_values, codecs_of, coding_for, mixed_values, random_values, sparse_values
-
 from tensorpress.codecs import Coded, Coding, encode, index_entry, split_entry
 from tensorpress.device import BufferPart
 from tensorpress.device.base import PoolDevice

@@ -17,7 +17,6 @@ from cases import (
     random_values,
     sparse_values,
 )
-
 from tensorpress.codecs import encode
 from tensorpress.device import BufferPart
 from tensorpress.device.base import PoolDevice

@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 _VALUES_AT_ONCE = 1 << 17
 _JUMP_WINDOW = 12
 """Bits of stream B that are looked up at once on the way to the next group."""
+_STEPS = 8
+"""Steps along the streams from one look whether they are at their ends to the next."""
 
 
 def _pack(codes: Array, lengths: Array, streams: Array, count: int) -> tuple[Array, Array]:
@@ -162,13 +164,21 @@ def _peek(windows: Array, position: Array, width: int) -> Array:
     return bits
 
 
-def _find_flags(windows: Array, first: Array, counts: Array) -> tuple[Array, Array]:
+def _at_each_bit(windows: Array) -> Array:
+    """The 12 bits from each bit on."""
+    bits = np.empty((len(windows), 8), np.int16)
+    for k in range(8):
+        bits[:, k] = windows >> (32 - _JUMP_WINDOW - k) & ((1 << _JUMP_WINDOW) - 1)
+    return bits.ravel()
+
+
+def _find_flags(bits: Array, first: Array, counts: Array) -> tuple[Array, Array]:
     """Walk through streams A side by side, a window of 10 bits at a step.
 
     Parameters
     ----------
-    windows : shape (bytes,)
-        The 32 bits from each byte on.
+    bits : shape (bits,)
+        The 12 bits from each bit on.
     first, counts : shape (blocks,)
         The bit where each stream starts, and how many flags are wanted.
 
@@ -181,28 +191,30 @@ def _find_flags(windows: Array, first: Array, counts: Array) -> tuple[Array, Arr
     """
     symbols = flag_symbols().astype(np.int64)
     numbers, uses = symbols >> 32 & 255, symbols >> 40 & 255
-    most = 8 * (len(windows) - 1)
-    position, made = first.copy(), np.zeros(len(first), np.int64)
+    bits, most = bits >> (_JUMP_WINDOW - FLAG_WINDOW), len(bits) - 1
+    position, made = first, np.zeros(len(first), np.int64)
     seen, before = [], []
     while (made < counts).any():
-        window = _peek(windows, position, FLAG_WINDOW)
-        seen.append(window)
-        before.append(made)
-        made = made + numbers[window]
-        position = np.minimum(position + uses[window], most)
+        for _ in range(_STEPS):
+            window = bits[position]
+            seen.append(window)
+            before.append(made)
+            made = made + numbers[window]
+            position = position + uses[window]
+        position = np.minimum(position, most)
     window, made = np.array(seen).T, np.array(before).T
     wanted = made < counts[:, None]
     # The last window of a stream may hold codes that are not needed.
     last = np.count_nonzero(wanted, axis=1) - 1
     end = first + (uses[window] * wanted).sum(axis=1)
     for lane, step in enumerate(last.tolist()):
-        bits, left = int(window[lane, step]), int(counts[lane] - made[lane, step])
+        shown, left = int(window[lane, step]), int(counts[lane] - made[lane, step])
         used = 0
         while left > 0:
-            one = bits >> (FLAG_WINDOW - 1 - used) & 1
-            left -= 1 if one else (bits >> (FLAG_WINDOW - 5 - used) & 15) + 1
+            one = shown >> (FLAG_WINDOW - 1 - used) & 1
+            left -= 1 if one else (shown >> (FLAG_WINDOW - 5 - used) & 15) + 1
             used += 1 if one else 5
-        end[lane] += used - int(uses[bits])
+        end[lane] += used - int(uses[shown])
     chosen = symbols[window[wanted]]
     number, start = chosen >> 32 & 255, made[wanted]
     within = np.arange(int(number.sum())) - np.repeat(np.cumsum(number) - number, number)
@@ -211,7 +223,7 @@ def _find_flags(windows: Array, first: Array, counts: Array) -> tuple[Array, Arr
     return flags[inside] != 0, end
 
 
-def _find_groups(windows: Array, first: Array, groups: Array, width: int) -> tuple[Array, Array]:
+def _find_groups(bits: Array, first: Array, groups: Array, width: int) -> tuple[Array, Array]:
     """Walk through streams B side by side.
 
     Parameters are as for :func:`_find_flags`, with the number of groups wanted.
@@ -224,16 +236,17 @@ def _find_groups(windows: Array, first: Array, groups: Array, width: int) -> tup
         The bit behind the last one.
     """
     uses, planes, ends = _jumps(width)
-    most = 8 * (len(windows) - 1)
+    most = len(bits) - 1
     position, plane, left = first + width, np.zeros(len(first), np.int64), groups.copy()
     places, ended = [first + width], [np.ones(len(first), bool)]
     while (left > 0).any():
-        key = _peek(windows, position, _JUMP_WINDOW) | plane
-        position = np.minimum(position + uses[key], most)
-        plane, end = planes[key], ends[key]
-        left = left - end
-        places.append(position)
-        ended.append(end)
+        for _ in range(_STEPS):
+            key = bits[position] | plane
+            position, plane, end = position + uses[key], planes[key], ends[key]
+            left = left - end
+            places.append(position)
+            ended.append(end)
+        position = np.minimum(position, most)
     starts, there = np.array(places).T - width, np.array(ended).T
     number = np.cumsum(there, axis=1) - 1  # of the group that starts here
     here = there & (number == groups[:, None])
@@ -277,18 +290,19 @@ def decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: 
             out[block * size : block * size + count] = values_from_raw(stored[start // 8 : (start + b_bits) // 8], count, width)
         else:
             coded.append((block, start, start + a_bits, start + a_bits + b_bits))
-    at_once = max(1, 8 * _VALUES_AT_ONCE // size)
+    at_once = max(1, 4 * _VALUES_AT_ONCE // size)
     for part in range(0, len(coded), at_once):
         block, a_start, b_start, b_end = np.array(coded[part : part + at_once], np.int64).T
         low, high = int(a_start.min()) // 8, int(b_end.max()) // 8
-        chosen = np.concatenate([stored[low:high], np.zeros(8, np.uint8)]).astype(np.int64)
+        chosen = np.concatenate([stored[low:high], np.zeros(8 * _STEPS, np.uint8)]).astype(np.int64)
         windows = chosen[:-3] << 24 | chosen[1:-2] << 16 | chosen[2:-1] << 8 | chosen[3:]
+        bits = _at_each_bit(windows)
         a_start, b_start, b_end = a_start - 8 * low, b_start - 8 * low, b_end - 8 * low
         counts = np.minimum(size, len(out) - block * size)
-        there, a_end = _find_flags(windows, a_start, counts)
+        there, a_end = _find_flags(bits, a_start, counts)
         before = np.concatenate([[0], np.cumsum(counts)])
         filled = np.add.reduceat(there, before[:-1], dtype=np.int64)
-        starts, end = _find_groups(windows, b_start, -(-filled // n), width)
+        starts, end = _find_groups(bits, b_start, -(-filled // n), width)
         corrupt = np.flatnonzero((a_end > b_start) | (end > b_end))
         if len(corrupt):
             return int(block[corrupt[0]])

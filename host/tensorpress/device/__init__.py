@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from tensorpress.device.base import Buffer, BufferPart, Device
-from tensorpress.errors import DeviceNotFoundError, InputError
+from tensorpress.errors import InputError
 
 __all__ = ["DEVICES", "Buffer", "BufferPart", "Device", "open_device"]
 
-DEVICES = ("model", "verilated", "pynq")
+DEVICES = ("model", "verilated")
 """Names that :func:`open_device` knows."""
 
 
@@ -39,11 +39,4 @@ def open_device(name: str, **options: Any) -> Device:
         from tensorpress.device.verilated import VerilatedDevice
 
         return VerilatedDevice(**options)
-    if name == "pynq":
-        try:
-            from tensorpress.device.pynq import PynqDevice
-        except ImportError as error:
-            raise DeviceNotFoundError(f"the pynq device needs pynq, and a board or its stand-in: {error}") from error
-        device: Device = PynqDevice(**options)
-        return device
     raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")

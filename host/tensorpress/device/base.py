@@ -77,7 +77,7 @@ class Device(Protocol):
     Attributes
     ----------
     name : str
-        Short name: ``model``, ``verilated``, ``pynq``.
+        Short name: ``model``, ``verilated``.
     clock_hz : float or None
         Clock of the engine; None where there is no real clock.
     has_cycles : bool

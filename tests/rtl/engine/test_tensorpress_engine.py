@@ -11,7 +11,6 @@ from harness import run_cocotb
 from lib.axi import Region
 from lib.engine_bench import EngineBench
 from lib.profiles import PROFILES
-
 from tensorpress.codecs import Coded, Coding, encode, index_entry
 
 BLOCK = 512
@@ -164,7 +163,12 @@ async def stream_faults_are_named(dut):
     beats = bench.beats(values.tobytes())
     job = {"values": len(values), "decompress": False, "stream": True, "payload_words": 1000}
     for last_at, expected in ((0, "STREAM_UNDERRUN"), (63, "STREAM_UNDERRUN"), (100, "STREAM_UNDERRUN"), (None, "STREAM_OVERRUN")):
-        bench.source.send([{**beat, "last": int(number == last_at)} for number, beat in enumerate(beats[: len(beats) if last_at is None else last_at + 1])])
+        bench.source.send(
+            [
+                {**beat, "last": int(number == last_at)}
+                for number, beat in enumerate(beats[: len(beats) if last_at is None else last_at + 1])
+            ]
+        )
         assert await bench.job(ZVC, **job) == expected
         assert bench.source.idle
         coded = await bench.compress(values, ZVC, stream=True)
@@ -206,7 +210,12 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
         for delay in (0, 3, 40, 90, 170, 333, 600):
             bench.load(coded)
             config = 1 | decompress << 4 | 9 << 8
-            for name, value in (("JOB_CONFIG", config), ("JOB_VALUES", len(values)), ("JOB_PAYLOAD_WORDS", len(coded.payload)), ("CONTROL", 1)):
+            for name, value in (
+                ("JOB_CONFIG", config),
+                ("JOB_VALUES", len(values)),
+                ("JOB_PAYLOAD_WORDS", len(coded.payload)),
+                ("CONTROL", 1),
+            ):
                 await bench.write(name, value)
             for _ in range(delay):
                 await RisingEdge(dut.aclk)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from cocotb.triggers import RisingEdge
+from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding, encode, raw_image
+from tensorpress.registers import ERRORS, REG
+
 from lib.axi import AxiMemory, Region
 from lib.clock import start, wait_cycles
 from lib.streams import StreamSink, StreamSource
-
-from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding, encode, raw_image
-from tensorpress.registers import ERRORS, REG
 
 RAW, INDEX, PAYLOAD = 0x1000_0000, 0x1100_0000, 0x1200_0000
 
@@ -27,7 +27,7 @@ class EngineBench:
         self.sink = StreamSink(dut, "m_axis_raw", payload=("data", "keep", "last"), profile=profile, seed=seed)
 
     async def start(self) -> None:
-        names = "awaddr awprot awvalid wdata wstrb wvalid bready araddr arprot arvalid rready".split()
+        names = ["awaddr", "awprot", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arprot", "arvalid", "rready"]
         await start(self.dut, **{f"s_axi_{name}": 0 for name in names})
 
     async def write(self, name: str, value: int) -> None:
@@ -64,7 +64,9 @@ class EngineBench:
                 return int(dut.s_axi_rdata.value)
         raise AssertionError(f"register read of {name}: no answer")
 
-    async def job(self, coding: Coding, *, values: int, decompress: bool, stream: bool, payload_words: int, timeout: int = 60_000, **more: int) -> str:
+    async def job(
+        self, coding: Coding, *, values: int, decompress: bool, stream: bool, payload_words: int, timeout: int = 60_000, **more: int
+    ) -> str:
         """Run a job; returns the name of its error code, with ERROR_BLOCK in ``self.error_block``."""
         config = CODEC_NUMBERS[coding.codec] | decompress << 4 | stream << 5 | coding.signed << 6 | coding.zero << 8
         registers = {
@@ -162,9 +164,7 @@ class EngineBench:
         beats = []
         for offset in range(0, len(image), 8):
             part = image[offset : offset + 8]
-            beats.append(
-                {"data": int.from_bytes(part, "little"), "keep": (1 << len(part)) - 1, "last": int(offset + 8 >= len(image))}
-            )
+            beats.append({"data": int.from_bytes(part, "little"), "keep": (1 << len(part)) - 1, "last": int(offset + 8 >= len(image))})
         return beats
 
     async def settle(self, cycles: int = 60) -> None:

@@ -60,7 +60,7 @@ def _at_least_8(cum: Sequence[int]) -> tuple[int, ...]:
 def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:
     """Values whose rows come as often as the table says, uniform inside a row."""
     ends = (*table.vmin[1:], 1 << table.width)
-    rows = rng.choices(range(16), [high - low for low, high in zip(table.cum, table.cum[1:])], k=count)
+    rows = rng.choices(range(16), [high - low for low, high in zip(table.cum, table.cum[1:], strict=False)], k=count)
     return [rng.randrange(table.vmin[row], ends[row]) for row in rows]
 
 

@@ -147,7 +147,9 @@ async def encoder_rate(dut: Any) -> None:
     await box.expect_silence()
 
 
-def run(simulator: str, *, block_bytes: int = 512, coders: int = 8, width: int = 8, table: str = "zeros", tests: int, only: str | None = None) -> None:
+def run(
+    simulator: str, *, block_bytes: int = 512, coders: int = 8, width: int = 8, table: str = "zeros", tests: int, only: str | None = None
+) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:apack",
