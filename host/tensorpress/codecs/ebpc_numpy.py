@@ -23,6 +23,8 @@ _JUMP_WINDOW = 12
 """Bits of stream B that are looked up at once on the way to the next group."""
 _STEPS = 8
 """Steps along the streams from one look whether they are at their ends to the next."""
+_LONGEST_STEP = 64
+"""Bits, more than a step takes: 12 looked up, 15 behind them, 16 of a base."""
 
 
 def _pack(codes: Array, lengths: Array, streams: Array, count: int) -> tuple[Array, Array]:
@@ -191,7 +193,7 @@ def _find_flags(bits: Array, first: Array, counts: Array) -> tuple[Array, Array]
     """
     symbols = flag_symbols().astype(np.int64)
     numbers, uses = symbols >> 32 & 255, symbols >> 40 & 255
-    bits, most = bits >> (_JUMP_WINDOW - FLAG_WINDOW), len(bits) - 1
+    bits, most = bits >> (_JUMP_WINDOW - FLAG_WINDOW), len(bits) - _STEPS * _LONGEST_STEP
     position, made = first, np.zeros(len(first), np.int64)
     seen, before = [], []
     while (made < counts).any():
@@ -236,7 +238,7 @@ def _find_groups(bits: Array, first: Array, groups: Array, width: int) -> tuple[
         The bit behind the last one.
     """
     uses, planes, ends = _jumps(width)
-    most = len(bits) - 1
+    most = len(bits) - _STEPS * _LONGEST_STEP
     position, plane, left = first + width, np.zeros(len(first), np.int64), groups.copy()
     places, ended = [first + width], [np.ones(len(first), bool)]
     while (left > 0).any():
@@ -294,7 +296,7 @@ def decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: 
     for part in range(0, len(coded), at_once):
         block, a_start, b_start, b_end = np.array(coded[part : part + at_once], np.int64).T
         low, high = int(a_start.min()) // 8, int(b_end.max()) // 8
-        chosen = np.concatenate([stored[low:high], np.zeros(8 * _STEPS, np.uint8)]).astype(np.int64)
+        chosen = np.concatenate([stored[low:high], np.zeros(2 * _STEPS * _LONGEST_STEP // 8, np.uint8)]).astype(np.int64)
         windows = chosen[:-3] << 24 | chosen[1:-2] << 16 | chosen[2:-1] << 8 | chosen[3:]
         bits = _at_each_bit(windows)
         a_start, b_start, b_end = a_start - 8 * low, b_start - 8 * low, b_end - 8 * low
