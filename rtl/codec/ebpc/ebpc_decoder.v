@@ -53,7 +53,6 @@ module ebpc_decoder #(
 );
 
     localparam VALUES_WIDTH = $clog2(BLOCK_BYTES * 8 / W) + 1;
-    localparam COUNT_WIDTH  = $clog2(2 * W + 1);
 
     generate
         if (W != 8 && W != 16) begin : g_check_w
@@ -132,49 +131,32 @@ module ebpc_decoder #(
     // ---------------------------------------------------------------------------------------------------------------
     // Stream B: values that are not zero
     // ---------------------------------------------------------------------------------------------------------------
-    wire                   b_ready, b_window_valid, b_window_ready;
-    wire [2*W-1:0]         b_window_bits;
-    wire [COUNT_WIDTH-1:0] b_window_available, b_window_consume;
+    wire b_ready;
 
     assign s_b_tready = busy_q && b_ready;
-
-    bit_unpacker #(.MAX_BITS(2 * W), .GRANULARITY(1)) u_b_unpacker (
-        .clk        (clk),
-        .rst        (idle),
-        .s_valid    (s_b_tvalid),
-        .s_ready    (b_ready),
-        .s_data     (s_b_tdata),
-        .s_end      (s_b_end),
-        .m_valid    (b_window_valid),
-        .m_ready    (b_window_ready),
-        .m_bits     (b_window_bits),
-        .m_available(b_window_available),
-        .m_consume  (b_window_consume)
-    );
 
     wire         item_valid, item_ready, item_base, item_final, item_bad, item_one_keep, item_two_keep;
     wire [W-1:0] item_value, item_from;
     wire [W-2:0] item_one, item_two;
 
     ebpc_plane_parser #(.W(W)) u_parser (
-        .clk             (clk),
-        .rst             (idle),
-        .window_valid    (b_window_valid),
-        .window_ready    (b_window_ready),
-        .window_bits     (b_window_bits),
-        .window_available(b_window_available),
-        .window_consume  (b_window_consume),
-        .m_valid         (item_valid),
-        .m_ready         (item_ready),
-        .m_base          (item_base),
-        .m_final         (item_final),
-        .m_bad           (item_bad),
-        .m_value         (item_value),
-        .m_from          (item_from),
-        .m_one           (item_one),
-        .m_one_keep      (item_one_keep),
-        .m_two           (item_two),
-        .m_two_keep      (item_two_keep)
+        .clk       (clk),
+        .rst       (idle),
+        .s_valid   (s_b_tvalid),
+        .s_ready   (b_ready),
+        .s_data    (s_b_tdata),
+        .s_end     (s_b_end),
+        .m_valid   (item_valid),
+        .m_ready   (item_ready),
+        .m_base    (item_base),
+        .m_final   (item_final),
+        .m_bad     (item_bad),
+        .m_value   (item_value),
+        .m_from    (item_from),
+        .m_one     (item_one),
+        .m_one_keep(item_one_keep),
+        .m_two     (item_two),
+        .m_two_keep(item_two_keep)
     );
 
     wire         u_valid, u_ready, u_bad;

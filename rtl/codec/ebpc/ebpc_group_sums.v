@@ -79,10 +79,10 @@ module ebpc_group_sums #(
     generate
         for (p = 0; p < W; p = p + 1) begin : g_plane
             reg [N-1:0] plane_q;  // d_0 on the left
-            // Plane 0 always is a second item.
+            // Plane 0 always is a first item.
             if (p == 0) begin : g_first
                 always @(posedge clk) begin
-                    if (write && s_from[p]) plane_q <= plane_two;
+                    if (write && s_from[p]) plane_q <= plane_one;
                 end
             end else begin : g_later
                 always @(posedge clk) begin

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ebpc_plane_parser: cuts stream B of EBPC into items, bases and plane codes, two a cycle (FORMAT.md section 4, table of stream B).
+// ebpc_plane_parser: cuts stream B of EBPC into items, bases and plane codes, up to two a cycle (FORMAT.md section 4, table of stream B).
 //
-// Does: a group is W+2 items: the base and W+1 planes. A cycle takes the first item and, unless the group ends with it or it is the
-//   code of a run, the one behind it. So a group takes (W+2)/2 cycles at most: the base goes with plane 0, then every cycle has two
-//   planes or more. The length of the first item follows from four bits of the window; the length of both is looked up at all places
-//   where the second may begin, and then chosen: two LUT levels from window to consumption.
+// Does: a step takes one item, or two planes when the first is neither `01` nor a run, the second is no run, and both are of one group.
+//   No two of `01` and runs follow each other in a group, so a group takes 7 steps at most (13 at W = 16) of the 8 (16) there are.
+//   The amount of a step, one-hot in a register, is worked out in the cycle before: from the bits that will be in front then, and from
+//   what will be left of the group. That is the loop: two LUT levels to these bits, one to what they are, one or two to the amount.
 //   A register later the bits of both codes become DBX masks; no part of that is in the loop.
-// Latency: window to m_* 2 cycles. Throughput: two items a cycle.
-// Assumes: a window of 2*W bits (bit_unpacker, MAX_BITS = 2*W).
+// Latency: first word to first m_valid 8 cycles. Throughput: a step a cycle.
+// Assumes: s_data stable while s_valid && !s_ready, s_end not before the last word was taken; m_ready may depend on m_valid.
 // Does not: know how many groups the block has; it reads on as long as m_ready, beyond the end of the stream as well: m_bad then marks
 //   what needed bits that are not there. Anything else has a meaning: a run of planes ends with its group, ones past the last
-//   difference are dropped.
+//   difference are dropped. Items that no encoder writes one after another may take more steps.
 
 `resetall
 `timescale 1ns / 1ps
@@ -20,40 +20,40 @@
 module ebpc_plane_parser #(
     parameter W = 8  // bits of a value, values of a group: 8 or 16
 ) (
-    input  wire                     clk,
-    input  wire                     rst,
+    input  wire         clk,
+    input  wire         rst,
 
-    // Window of bit_unpacker
-    input  wire                     window_valid,
-    output wire                     window_ready,
-    input  wire [2*W-1:0]           window_bits,
-    input  wire [$clog2(2*W+1)-1:0] window_available,
-    output wire [$clog2(2*W+1)-1:0] window_consume,
+    // Stream B, first bit = bit 63
+    input  wire         s_valid,
+    output wire         s_ready,
+    input  wire [63:0]  s_data,
+    input  wire         s_end,
 
-    // One cycle's items
-    output wire                     m_valid,
-    input  wire                     m_ready,
-    output wire                     m_base,       // the first item is a base: `m_value`
-    output wire                     m_final,      // the group ends
-    output wire                     m_bad,        // bits were missing
-    output wire [W-1:0]             m_value,
-    output wire [W-1:0]             m_from,       // bit p: plane p is the first item's or a later one
-    output wire [W-2:0]             m_one,        // first item: DBX, d_0 on the left
-    output wire                     m_one_keep,   // 0: DBP becomes zero
-    output wire [W-2:0]             m_two,        // second item: DBX; zero when there is none
-    output wire                     m_two_keep
+    // One step's items
+    output wire         m_valid,
+    input  wire         m_ready,
+    output wire         m_base,       // the item is a base: `m_value`
+    output wire         m_final,      // the group ends
+    output wire         m_bad,        // bits were missing
+    output wire [W-1:0] m_value,
+    output wire [W-1:0] m_from,       // bit p: plane p is the first item's or a later one; none with a base
+    output wire [W-2:0] m_one,        // first item: DBX, d_0 on the left; zero with a base
+    output wire         m_one_keep,   // 0: DBP becomes zero
+    output wire [W-2:0] m_two,        // second item: DBX; zero when there is none
+    output wire         m_two_keep
 );
 
-    localparam PW = $clog2(W);               // bits of a run length or a place
-    localparam CW = $clog2(2 * W + 1);
-    localparam LW = $clog2(W + 3);           // counts items
+    localparam PW = $clog2(W);      // bits of a run length or a place
+    localparam LW = $clog2(W + 2);  // counts items
 
+    localparam ZERO_BITS  = 2;
+    localparam SHORT_BITS = 5;
     localparam RUN_BITS   = 3 + PW;
-    localparam PLACE_BITS = 5 + PW;
+    localparam PLACE_BITS = 5 + PW;  // at W = 8 these codes have W bits and count as raw ones
     localparam HALF       = LW / 2;
-
-    // Where the second item begins
-    localparam [2:0] ALONE = 3'd0, AFTER_ZERO = 3'd1, AFTER_SHORT = 3'd2, AFTER_RAW = 3'd3;  // bit 2: after a place, at W = 16
+    localparam LOADS      = 4;       // steps that ebpc_plane_window wants before the first item
+    localparam [LW-1:0] ONE_ITEM  = 1;
+    localparam LEFT_BASE  = W + 1;   // a base and W+1 planes
 
     generate
         if (W != 8 && W != 16) begin : g_check_w
@@ -63,55 +63,20 @@ module ebpc_plane_parser #(
 
     // The functions of the loop are in plain logic, in halves: a few levels of it are faster than carry chains.
 
-    // Bits of an item with this beginning, after `offset` bits
-    function [CW-1:0] bits_with;
-        input [CW-1:0] offset;
-        input [3:0] head;
-        if (head[3]) bits_with = offset + W[CW-1:0];
-        else if (head[2]) bits_with = offset + 2;
-        else if (head[1]) bits_with = offset + RUN_BITS[CW-1:0];
-        else if (head[0]) bits_with = offset + PLACE_BITS[CW-1:0];
-        else bits_with = offset + 5;
-    endfunction
-
-    // What the code of a run, r-2, makes the items of a cycle more than two: alone, or as the second item; 0 when it is no run
-    function [LW-1:0] more_alone;
-        input [2:0] head;
-        input [PW-1:0] run;
-        more_alone = {{(LW - PW) {1'b0}}, run & {PW{head == 3'b001}}};
-    endfunction
-
-    function [LW-1:0] more_second;
-        input [2:0] head;
-        input [PW-1:0] run;
-        reg up;
-        integer i;
-        begin
-            up          = head == 3'b001;
-            more_second = 0;
-            for (i = 0; i < PW; i = i + 1) begin
-                more_second[i] = (run[i] && head == 3'b001) ^ up;
-                up             = run[i] && up;
-            end
-            more_second[PW] = up;
-        end
-    endfunction
-
-    // a >= b; a - b
-    function at_least_from;
+    // a > b, of bits low..high
+    function above;
         input [LW-1:0] a;
         input [LW-1:0] b;
         input integer low;
         input integer high;
         integer i;
         begin
-            at_least_from = 1'b1;
-            for (i = 0; i < LW; i = i + 1) begin
-                if (i >= low && i <= high) at_least_from = (a[i] && !b[i]) || (a[i] == b[i] && at_least_from);
-            end
+            above = 1'b0;
+            for (i = low; i <= high; i = i + 1) above = (a[i] && !b[i]) || (a[i] == b[i] && above);
         end
     endfunction
 
+    // a - b
     function [LW-1:0] minus;
         input [LW-1:0] a;
         input [LW-1:0] b;
@@ -120,112 +85,179 @@ module ebpc_plane_parser #(
         begin
             borrow = 1'b0;
             for (i = 0; i < LW; i = i + 1) begin
-                if (i == HALF) borrow = !at_least_from(a, b, 0, HALF - 1);
+                if (i == HALF) borrow = above(b, a, 0, HALF - 1);
                 minus[i] = a[i] ^ b[i] ^ borrow;
                 borrow   = (!a[i] && b[i]) || (a[i] == b[i] && borrow);
             end
         end
     endfunction
 
-    function at_least;
-        input [LW-1:0] a;
-        input [LW-1:0] b;
-        at_least = (at_least_from(a, b, HALF, LW - 1) && a[LW-1:HALF] != b[LW-1:HALF]) ||
-            (a[LW-1:HALF] == b[LW-1:HALF] && at_least_from(a, b, 0, HALF - 1));
+    // Kinds of plane codes, by their first four bits
+    function is_zero;
+        input [1:0] head;
+        is_zero = head == 2'b01;
+    endfunction
+
+    function is_run;
+        input [2:0] head;
+        is_run = head == 3'b001;
+    endfunction
+
+    function is_short;
+        input [3:0] head;
+        is_short = head == 4'b0000;
+    endfunction
+
+    function is_place;
+        input [3:0] head;
+        is_place = PLACE_BITS != W && head == 4'b0001;
+    endfunction
+
+    function is_raw;
+        input [3:0] head;
+        is_raw = head[3] || (PLACE_BITS == W && head == 4'b0001);
+    endfunction
+
+    // A function of the kind of the second plane: one-hot bits of a step whose first plane has `first` bits
+    function [2*W:1] by_pair;
+        input [3:0] head;
+        input integer first;
+        begin
+            by_pair = {2 * W{1'b0}};
+            by_pair[first+ZERO_BITS]  = is_zero(head[3:2]);
+            by_pair[first+SHORT_BITS] = is_short(head);
+            by_pair[first+PLACE_BITS] = is_place(head);
+            by_pair[first+W]          = is_raw(head);
+            by_pair[first]            = is_run(head[3:1]);
+        end
     endfunction
 
     // ---------------------------------------------------------------------------------------------------------------
-    // The loop: window and state -> bits and items of this cycle
+    // The window and this cycle's step
     // ---------------------------------------------------------------------------------------------------------------
-    reg          base_q;  // the next item is a base
-    reg          last_q;  // the next item is the last of its group, when base_q = 0
-    reg [LW-1:0] two_q;   // items left in the group less two, when base_q = 0 and last_q = 0
-
     localparam T = 2 * W - 1;  // first bit of the window
-    wire [3:0] head_first       = window_bits[T-:4];
-    wire [3:0] head_after_zero  = window_bits[T-2-:4];
-    wire [3:0] head_after_short = window_bits[T-5-:4];
-    wire [3:0] head_after_place = window_bits[T-5-PW-:4];
-    wire [3:0] head_after_raw   = window_bits[T-W-:4];
+    localparam N = W + 3;      // first bit of `next`
 
-    wire       last     = last_q && !base_q;
-    wire       none_011 = !head_first[3] && !head_first[2] && !head_first[1];  // begins with 000
-    wire [2:0] split;  // where the second item begins, see above
-    assign split[0] = base_q || (!last_q && (head_first[3] || head_first[2] || (!head_first[1] && head_first[0])));
-    assign split[1] = base_q || (!last_q && (head_first[3] || none_011));
-    assign split[2] = PLACE_BITS != W && !base_q && !last_q && none_011 && head_first[0];
+    reg  [2*W:1]  by_q;                                          // bits of the step, one-hot
+    reg           base_q;                                        // it is a base, or comes before the first item
+    reg           pair_short_q, pair_place_q, pair_raw_q;        // it is two planes; kind of the first
+    reg  [LW-1:0] take_q;                                        // planes that it says it is; a base counts as one
+    reg  [LW-1:0] left_q;                                        // items left in the group, less one
+    reg  [LOADS-1:0] load_q;                                     // steps that were
 
-    // At all places at once, then chosen
-    wire [CW-1:0] bits_alone       = bits_with(0, head_first);
-    wire [CW-1:0] bits_after_zero  = bits_with(2, head_after_zero);
-    wire [CW-1:0] bits_after_short = bits_with(5, head_after_short);
-    wire [CW-1:0] bits_after_raw   = bits_with(W[CW-1:0], head_after_raw);
-    wire [CW-1:0] bits_after_place = bits_with(PLACE_BITS[CW-1:0], head_after_place);
+    wire           window_valid, window_missing;
+    wire [2*W-1:0] window_bits;
+    wire [W+3:0]   next;
+    wire           advance = m_ready;
+    wire           step    = window_valid && advance;
 
-    wire [LW-1:0] more_first       = more_alone(head_first[3:1], window_bits[T-3-:PW]);
-    wire [LW-1:0] more_after_zero  = more_second(head_after_zero[3:1], window_bits[T-5-:PW]);
-    wire [LW-1:0] more_after_short = more_second(head_after_short[3:1], window_bits[T-8-:PW]);
-    wire [LW-1:0] more_after_raw   = more_second(head_after_raw[3:1], window_bits[T-3-W-:PW]);
-    wire [LW-1:0] more_after_place = more_second(head_after_place[3:1], window_bits[T-8-PW-:PW]);
+    ebpc_plane_window #(.W(W)) u_window (
+        .clk      (clk),
+        .rst      (rst),
+        .s_valid  (s_valid),
+        .s_ready  (s_ready),
+        .s_data   (s_data),
+        .s_end    (s_end),
+        .m_valid  (window_valid),
+        .m_ready  (advance),
+        .m_by     (by_q),
+        .m_bits   (window_bits),
+        .m_next   (next),
+        .m_missing(window_missing)
+    );
 
-    wire [CW-1:0] bits_of_four = split[1] ? (split[0] ? bits_after_raw : bits_after_short) : (split[0] ? bits_after_zero : bits_alone);
-    wire [LW-1:0] more_of_four = split[1] ? (split[0] ? more_after_raw : more_after_short) : (split[0] ? more_after_zero : more_first);
-    wire [CW-1:0] bits;
-    wire [LW-1:0] more;  // items of this cycle, less two (0 as well when there is one)
-    generate
-        if (PLACE_BITS == W) begin : g_four
-            assign bits = bits_of_four;
-            assign more = more_of_four;
-            wire unused_place = &{1'b0, split[2], bits_after_place, more_after_place};
-        end else begin : g_five
-            assign bits = split[2] ? bits_after_place : bits_of_four;
-            assign more = split[2] ? more_after_place : more_of_four;
+    // ---------------------------------------------------------------------------------------------------------------
+    // The loop: what is left of the group after this step, and the next step
+    // ---------------------------------------------------------------------------------------------------------------
+    wire base_d   = above(take_q, left_q, HALF, LW - 1) || (take_q[LW-1:HALF] == left_q[LW-1:HALF] && above(take_q, left_q, 0, HALF - 1));
+    wire last_d   = take_q == left_q;  // one item will be left
+    wire single_d = base_d || last_d;
+
+    wire [3:0] head       = next[N-:4];
+    wire [3:0] head_short = next[N-SHORT_BITS-:4];
+    wire [3:0] head_place = next[N-PLACE_BITS-:4];
+    wire [3:0] head_raw   = next[N-W-:4];
+    wire       unused_next = &{1'b0, next};
+
+    wire run_d       = is_run(head[3:1]) && !base_d;
+    wire short_two_d = is_short(head) && !single_d;  // and the second may be one to take as well
+    wire place_two_d = is_place(head) && !single_d;
+    wire raw_two_d   = is_raw(head) && !single_d;
+
+    wire pair_short_d = short_two_d && !is_run(head_short[3:1]);
+    wire pair_place_d = place_two_d && !is_run(head_place[3:1]);
+    wire pair_raw_d   = raw_two_d && !is_run(head_raw[3:1]);
+
+    // Planes of the next step: those of a run are two and more.
+    wire [PW-1:0] run  = next[N-3-:PW];
+    wire          pair = pair_short_d || pair_place_d || pair_raw_d;
+    reg  [LW-1:0] take_d;
+    reg           up;
+    integer       i;
+    always @* begin
+        take_d = {LW{1'b0}};
+        up     = 1'b1;
+        for (i = 1; i < PW; i = i + 1) begin
+            take_d[i] = run_d && (run[i] ^ up);
+            up        = run[i] && up;
         end
-    endgenerate
+        take_d[PW] = run_d && up;
+        take_d[1]  = take_d[1] || pair;
+        take_d[0]  = run_d ? run[0] : !pair;
+    end
 
-    wire [LW-1:0] two       = base_q ? W[LW-1:0] : two_q;
-    wire          group_end = last || at_least(more, two);
-    wire          beat      = window_valid && window_ready;
+    reg [2*W:1] by_one, by_d;
+    always @* begin
+        by_one             = {2 * W{1'b0}};
+        by_one[ZERO_BITS]  = is_zero(head[3:2]) && !base_d;
+        by_one[RUN_BITS]   = run_d;
+        by_one[SHORT_BITS] = is_short(head) && last_d && !base_d;
+        by_one[PLACE_BITS] = is_place(head) && last_d && !base_d;
+        by_one[W]          = base_d || (is_raw(head) && last_d);
 
-    assign window_consume = bits;
+        by_d = by_one | (by_pair(head_short, SHORT_BITS) & {2 * W{short_two_d}}) | (by_pair(head_place, PLACE_BITS) & {2 * W{place_two_d}}) |
+            (by_pair(head_raw, W) & {2 * W{raw_two_d}});
+    end
 
     always @(posedge clk) begin
-        if (beat) begin
-            base_q <= group_end;
-            last_q <= more == minus(two, 1);
-            two_q  <= minus(minus(two, 2), more);
+        if (step) begin
+            by_q         <= by_d;
+            base_q       <= base_d;
+            pair_short_q <= pair_short_d;
+            pair_place_q <= pair_place_d;
+            pair_raw_q   <= pair_raw_d;
+            take_q       <= take_d;
+            left_q       <= base_d ? LEFT_BASE[LW-1:0] & {LW{load_q[LOADS-2]}} : minus(left_q, take_q);
+            load_q       <= {load_q[LOADS-2:0], 1'b1};
         end
         if (rst) begin
-            base_q <= 1'b1;
-            last_q <= 1'b0;
+            by_q    <= {2 * W{1'b0}};
+            by_q[W] <= 1'b1;
+            base_q  <= 1'b1;
+            take_q  <= ONE_ITEM;
+            left_q  <= {LW{1'b0}};
+            load_q  <= {LOADS{1'b0}};
         end
     end
 
     // ---------------------------------------------------------------------------------------------------------------
     // Register 1: what the loop saw
     // ---------------------------------------------------------------------------------------------------------------
-    wire           advance = m_ready;
-    reg            valid1_q;
-    reg            base1_q, final1_q;
-    reg [2:0]      split1_q;
-    reg [LW-1:0]   two1_q;
-    reg            last1_q;
-    reg [CW-1:0]   bits1_q, available1_q;
-    reg [2*W-1:0]  window1_q;
-
-    assign window_ready = advance;
+    reg           valid1_q;
+    reg           base1_q, final1_q, pair_short1_q, pair_place1_q, pair_raw1_q;
+    reg [LW-1:0]  left1_q;
+    reg [2*W-1:0] window1_q;
 
     always @(posedge clk) begin
         if (advance) begin
-            valid1_q     <= window_valid;
-            base1_q      <= base_q;
-            final1_q     <= group_end;
-            split1_q     <= split;
-            two1_q       <= two;
-            last1_q      <= last;
-            bits1_q      <= bits;
-            available1_q <= window_available;
-            window1_q    <= window_bits;
+            valid1_q      <= window_valid && load_q[LOADS-1];
+            base1_q       <= base_q;
+            final1_q      <= base_d;
+            pair_short1_q <= pair_short_q;
+            pair_place1_q <= pair_place_q;
+            pair_raw1_q   <= pair_raw_q;
+            left1_q       <= left_q;
+            window1_q     <= window_bits;
         end
         if (rst) valid1_q <= 1'b0;
     end
@@ -233,17 +265,11 @@ module ebpc_plane_parser #(
     // ---------------------------------------------------------------------------------------------------------------
     // Register 2: masks
     // ---------------------------------------------------------------------------------------------------------------
+    localparam [W-1:0] NOTHING = {2'b01, {(W - 2) {1'b0}}};  // `01` changes nothing
+
     wire [W-1:0] code_one = window1_q[T-:W];
-    reg  [W-1:0] code_two;
-    always @* begin
-        case (split1_q)
-            ALONE:       code_two = {2'b01, {(W - 2) {1'b0}}};  // changes nothing
-            AFTER_ZERO:  code_two = window1_q[T-2-:W];
-            AFTER_SHORT: code_two = window1_q[T-5-:W];
-            AFTER_RAW:   code_two = window1_q[W-1:0];
-            default:     code_two = window1_q[T-5-PW-:W];
-        endcase
-    end
+    wire [W-1:0] code_two = pair_short1_q ? window1_q[T-SHORT_BITS-:W] : pair_raw1_q ? window1_q[W-1:0] :
+        PLACE_BITS != W && pair_place1_q ? window1_q[T-PLACE_BITS-:W] : NOTHING;
 
     wire [W-2:0] dbx_one, dbx_two;
     wire         keep_one, keep_two;
@@ -269,7 +295,7 @@ module ebpc_plane_parser #(
             valid2_q    <= valid1_q;
             base2_q     <= base1_q;
             final2_q    <= final1_q;
-            bad2_q      <= bits1_q > available1_q;
+            bad2_q      <= window_missing;
             value2_q    <= code_one;
             one2_q      <= dbx_one & {(W - 1) {!base1_q}};
             one_keep2_q <= keep_one && !base1_q;
@@ -279,13 +305,13 @@ module ebpc_plane_parser #(
         if (rst) valid2_q <= 1'b0;
     end
 
-    // The first item is plane W-1-two, or the sign plane W; the base counts as plane -1.
+    // The first item is plane W - left.
     genvar p;
     generate
         for (p = 0; p < W; p = p + 1) begin : g_from
-            localparam TWO_HERE = W - 1 - p;
+            localparam BEFORE = W - p - 1;
             always @(posedge clk) begin
-                if (advance) from2_q[p] <= !last1_q && at_least(two1_q, TWO_HERE[LW-1:0]);
+                if (advance) from2_q[p] <= !base1_q && left1_q > BEFORE[LW-1:0];
             end
         end
     endgenerate

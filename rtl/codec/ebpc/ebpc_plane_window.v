@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ebpc_plane_window: the next bits of stream B of EBPC, moved on each step by an amount that was known a cycle before.
+//
+// Does: `m_bits` are the bits in front; `m_next` is what they will be after this cycle's step, so that the user works out the amount of
+//   the step after it in the same cycle and hands it over as a one-hot register: from register to `m_next` there are two LUT levels.
+//   That is why this is not common/bit_unpacker, whose user works out the amount from the registered window, in front of the shift.
+//   VIEW bits are kept in order, so many that `m_next` never needs those that come in; these are found by a shift by a pointer
+//   register, behind them, and have the whole cycle. Units of 2*W bits are cut from the words as in bit_unpacker.
+// Latency: word to m_valid 2 cycles; the first PREPARE steps must be of W bits, after them the stream's first bit is in front.
+// Throughput: a step a cycle while words come.
+// Assumes: by one-hot in a step; s_data stable while s_valid && !s_ready, s_end not before the last word was taken.
+//   After s_end only rst makes it ready for another stream.
+// Does not: stop at the end of the stream: zeros follow, and m_missing tells that the steps so far took bits that are not there.
+
+`resetall
+`timescale 1ns / 1ps
+`default_nettype none
+
+module ebpc_plane_window #(
+    parameter W = 8  // bits of a value: 8 or 16
+) (
+    input  wire           clk,
+    input  wire           rst,        // synchronous: drops all bits
+
+    input  wire           s_valid,
+    output wire           s_ready,
+    input  wire [63:0]    s_data,     // first bit at bit 63
+    input  wire           s_end,      // level: every word has been handed over
+
+    output wire           m_valid,    // a step can be made
+    input  wire           m_ready,    // m_valid && m_ready: this cycle is a step
+    input  wire [2*W:1]   m_by,       // of so many bits: a register, one-hot
+    output wire [2*W-1:0] m_bits,     // next bit at 2*W-1
+    output wire [W+3:0]   m_next,     // after the step: the first W+4 bits
+    output wire           m_missing   // steps before this one took bits past the end
+);
+
+    localparam UNIT    = 2 * W;
+    localparam HEAD    = W + 4;         // bits of m_next
+    localparam VIEW    = UNIT + HEAD;
+    localparam PREPARE = 4;             // steps of W bits until VIEW bits are in place; a word begins PREPARE*W - VIEW bits later
+    localparam PW      = $clog2(UNIT);  // bits of the pointer
+    localparam POINTER_FIRST = UNIT + VIEW - PREPARE * W;
+
+    generate
+        if (W != 8 && W != 16) begin : g_check_w
+            ebpc_plane_window_W_must_be_8_or_16 u_error ();
+        end
+    endgenerate
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Words are cut into units; while no unit is here, `unit` is zero
+    // ---------------------------------------------------------------------------------------------------------------
+    localparam UNITS = 64 / UNIT;
+    localparam INDEX_WIDTH = $clog2(UNITS);
+    localparam [INDEX_WIDTH-1:0] INDEX_ONE = 1;
+    localparam [INDEX_WIDTH-1:0] INDEX_LAST = {INDEX_WIDTH{1'b1}};
+
+    reg [INDEX_WIDTH-1:0] index_q;
+    wire                  cut_ready, unit_valid, unit_take;
+    wire [UNIT-1:0]       unit;
+    wire [UNIT-1:0]       cut = s_data[{~index_q, {PW{1'b0}}}+:UNIT];
+
+    skid_buffer #(.WIDTH(UNIT)) u_units (
+        .clk    (clk),
+        .rst    (rst),
+        .s_valid(s_valid),
+        .s_ready(cut_ready),
+        .s_data (s_valid ? cut : {UNIT{1'b0}}),
+        .m_valid(unit_valid),
+        .m_ready(unit_take),
+        .m_data (unit)
+    );
+
+    reg end_q;  // nothing will come any more
+
+    always @(posedge clk) begin
+        if (s_valid && cut_ready) index_q <= index_q + INDEX_ONE;
+        end_q <= s_end && !s_valid && !unit_valid;
+        if (rst) begin
+            index_q <= {INDEX_WIDTH{1'b0}};
+            end_q   <= 1'b0;
+        end
+    end
+
+    assign s_ready = cut_ready && index_q == INDEX_LAST;
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // Bits behind the view: `first_q` and `unit`, from the pointer on
+    // ---------------------------------------------------------------------------------------------------------------
+    reg [UNIT-1:0] first_q;    // the unit before `unit`; in the beginning one that is not of the stream
+    reg [PW-1:0]   pointer_q;
+    reg [1:0]      drained_q;  // units taken past the end, 3 and more count as 3
+
+    wire             step  = m_valid && m_ready;
+    wire [2*UNIT-1:0] pair = {first_q, unit};
+    // In two halves of the pointer
+    wire [2*UNIT-1:0] all_coarse = pair << {pointer_q[PW-1:2], 2'd0};
+    (* abc9_keep *)
+    wire [UNIT+2:0]   coarse     = all_coarse[2*UNIT-1-:UNIT+3];
+    wire [UNIT+2:0]   all_behind = coarse << pointer_q[1:0];
+    (* abc9_keep *)
+    wire [UNIT-1:0]   behind     = all_behind[UNIT+2-:UNIT];
+    wire              unused_at  = &{1'b0, all_coarse[UNIT-4:0], all_behind[2:0]};
+
+    reg [PW:0] amount;  // of the step
+    integer    n;
+    always @* begin
+        amount = {(PW + 1) {1'b0}};
+        for (n = 1; n <= UNIT; n = n + 1) amount = amount | (n[PW:0] & {(PW + 1) {m_by[n]}});
+    end
+
+    wire [PW:0] sum   = {1'b0, pointer_q} + amount;
+    wire        carry = sum[PW];
+
+    assign m_valid   = unit_valid || end_q;
+    assign unit_take = step && carry;
+
+    always @(posedge clk) begin
+        if (step) pointer_q <= sum[PW-1:0];
+        if (unit_take) first_q <= unit;
+        if (unit_take && !unit_valid && drained_q != 2'd3) drained_q <= drained_q + 2'd1;
+        if (rst) begin
+            pointer_q <= POINTER_FIRST[PW-1:0];
+            drained_q <= 2'd0;
+        end
+    end
+
+    // VIEW + UNIT - pointer - UNIT * drained bits are left, of which the first are in the view.
+    localparam POINTER_END = VIEW - UNIT;
+    assign m_missing = drained_q == 2'd3 || (drained_q == 2'd2 && pointer_q > POINTER_END[PW-1:0]);
+
+    // ---------------------------------------------------------------------------------------------------------------
+    // The view
+    // ---------------------------------------------------------------------------------------------------------------
+    reg  [VIEW-1:0]      view_q;
+    reg  [VIEW-1:0]      view_d;
+    wire [VIEW+UNIT-1:0] all = {view_q, behind};
+
+    integer k;
+    always @* begin
+        view_d = {VIEW{1'b0}};
+        for (k = 1; k <= UNIT; k = k + 1) view_d = view_d | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+    end
+
+    always @(posedge clk) begin
+        if (step) view_q <= view_d;
+    end
+
+    assign m_bits = view_q[VIEW-1-:2*W];
+    assign m_next = view_d[VIEW-1-:HEAD];
+
+endmodule
+
+`resetall
