@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DTYPES, ROOT, WIDTHS, peaked_table, random_table
+from host_support import DTYPES, ROOT, WIDTHS, peaked_table, random_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_vectors import pending_case

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WIDTHS
+from host_support import WIDTHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorpress import container

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from apack_oracle import decode_block as oracle
-from conftest import DTYPES, ROOT
+from host_support import DTYPES, ROOT
 from tensorpress.codecs import CODECS, Coding, decode_block, encode_block, index_entry, raw_image, split_entry, values_from_raw
 from tensorpress.container import Reader, compress_tensor, decompress_tensor, write
 from tensorpress.tables import Table

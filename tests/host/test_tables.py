@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import peaked_table, random_table
+from host_support import peaked_table, random_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorpress.codecs import Coding, decode, encode

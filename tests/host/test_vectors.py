@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from apack_oracle import EndOfStream
 from apack_oracle import decode_block as oracle
-from conftest import ROOT
+from host_support import ROOT
 from tensorpress.codecs import Coded, Coding, decode, decode_block, encode, encode_block, split_entry, values_from_raw
 from tensorpress.errors import FormatError
 

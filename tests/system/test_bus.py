@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from cases import BLOCK, assert_same_image, assert_same_values, codecs_of, coding_for, mixed_values, random_values, sparse_values
-from conftest import SMALL_BUILD, settle, verilated
+from shared_devices import SMALL_BUILD, settle, verilated
 from tensorpress.codecs import encode
 from tensorpress.device.verilated import CHANNELS, HEAVY_STALLS, LIGHT_STALLS, LONG_STALLS, Stall, Timing, VerilatedDevice
 from tensorpress.engine import Engine, Result
