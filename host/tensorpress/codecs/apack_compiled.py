@@ -16,6 +16,7 @@ in 16 ones when it was written. After such a chunk the pending bits of the block
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -231,13 +232,24 @@ def _packed(table: Table) -> npt.NDArray[np.uint64]:
     )
 
 
+@functools.lru_cache(16)
+def _rows_of_values(table: Table) -> npt.NDArray[np.uint64]:
+    """The row of each value, with its offset."""
+    rows = np.repeat(_packed(table), np.diff(np.array([*table.vmin, 1 << table.width])))
+    return (rows & U(0xFFFFFFFF)) | (np.arange(len(rows), dtype=np.uint64) - (rows >> U(32))) << U(32)
+
+
+@functools.lru_cache(16)
+def _rows_of_shares(table: Table) -> npt.NDArray[np.uint64]:
+    """The row of each share 0..1023, with its vmin."""
+    return np.repeat(_packed(table), np.diff(np.array(table.cum)))
+
+
 def encode(values: npt.NDArray[Any], coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """A whole tensor."""
     table, longest = coding.table, coding.block_values
     assert table is not None  # Coding has checked it
-    rows = np.repeat(_packed(table), np.diff(np.array([*table.vmin, 1 << coding.width])))
-    vmin = rows >> U(32)
-    entries = (rows & U(0xFFFFFFFF)) | (np.arange(len(rows), dtype=np.uint64) - vmin) << U(32)
+    entries = _rows_of_values(table)
     image = image_words(values, coding.width)
     index, payload = np.empty(coding.blocks(len(values)), np.uint64), np.empty(len(image), np.uint64)
     a, b = np.empty(longest // 4 + 32, np.uint64), np.empty(raw_words(longest, coding.width) + 8, np.uint64)
@@ -268,7 +280,7 @@ def decode(index: npt.NDArray[np.uint64], payload: npt.NDArray[np.uint64], out: 
     """A whole tensor."""
     table, longest = coding.table, coding.block_values
     assert table is not None  # Coding has checked it
-    entries = np.repeat(_packed(table), np.diff(np.array(table.cum)))
+    entries = _rows_of_shares(table)
     a = np.zeros(max(longest // 4, raw_words(longest, coding.width)) + 32, np.uint64)
     b = np.zeros(raw_words(longest, coding.width) + 8, np.uint64)
     windows = np.zeros(2 * len(b) + 2, np.uint64)
