@@ -117,10 +117,27 @@ module bit_unpacker #(
       assign pointer_next = 1'b0;
       assign carry = !loaded_q || consume[0];
     end else begin : g_pointer
-      wire [SW-1:0] sum = {{(SW - PW) {1'b0}}, pointer_q} + (loaded_q ? {{(SW - CW) {1'b0}}, consume} : WINDOW[SW-1:0]);
-      wire unused_sum = sum[SW-1];
-      assign pointer_next = sum[PW-1:0];
-      assign carry = sum[STEPS];
+      // In plain logic: a consumption of few values then needs fewer levels than with a carry chain, and its carry is used at once.
+      function [PW:0] plus;
+        input [PW-1:0] a;
+        input [SW-1:0] b;
+        reg up;
+        integer i;
+        begin
+          up = 1'b0;
+          for (i = 0; i < PW; i = i + 1) begin
+            plus[i] = a[i] ^ b[i] ^ up;
+            up = (a[i] && b[i]) || ((a[i] || b[i]) && up);
+          end
+          plus[PW] = up || b[PW];  // b[PW] only when the rest of b is zero
+        end
+      endfunction
+
+      wire [SW-1:0] added = {{(SW - CW) {1'b0}}, consume};
+      wire unused_added = added[SW-1];
+      wire [PW:0] sum = plus(pointer_q, added);
+      assign pointer_next = loaded_q ? sum[PW-1:0] : WINDOW[PW-1:0];
+      assign carry = loaded_q ? sum[PW] : WINDOW[PW];
       function [2*UNIT-1:0] from_pointer;
         input [2*UNIT-1:0] bits;
         input [STEPS-1:0] by;

@@ -109,6 +109,7 @@ module ebpc_decoder #(
         .m_consume  (a_window_consume)
     );
 
+    wire run_valid, run_ready, run_nonzero, run_last, run_bad;
     wire flag_valid, flag_ready, flag_nonzero, flag_last, flag_bad;
 
     ebpc_run_flags #(.VALUES_WIDTH(VALUES_WIDTH)) u_flags (
@@ -121,11 +122,23 @@ module ebpc_decoder #(
         .window_bits     (a_window_bits),
         .window_available(a_window_available),
         .window_consume  (a_window_consume),
-        .m_valid         (flag_valid),
-        .m_ready         (flag_ready),
-        .m_nonzero       (flag_nonzero),
-        .m_last          (flag_last),
-        .m_bad           (flag_bad)
+        .m_valid         (run_valid),
+        .m_ready         (run_ready),
+        .m_nonzero       (run_nonzero),
+        .m_last          (run_last),
+        .m_bad           (run_bad)
+    );
+
+    // A register in both directions: whether a value goes on is not known early enough for u_a_unpacker.
+    skid_buffer #(.WIDTH(3)) u_flag (
+        .clk    (clk),
+        .rst    (idle),
+        .s_valid(run_valid),
+        .s_ready(run_ready),
+        .s_data ({run_nonzero, run_last, run_bad}),
+        .m_valid(flag_valid),
+        .m_ready(flag_ready),
+        .m_data ({flag_nonzero, flag_last, flag_bad})
     );
 
     // ---------------------------------------------------------------------------------------------------------------

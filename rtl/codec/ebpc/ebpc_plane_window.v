@@ -41,6 +41,7 @@ module ebpc_plane_window #(
     localparam VIEW    = UNIT + HEAD;
     localparam PREPARE = 4;             // steps of W bits until VIEW bits are in place; a word begins PREPARE*W - VIEW bits later
     localparam PW      = $clog2(UNIT);  // bits of the pointer
+    localparam PARTS   = 5;             // so that two amounts there are share a LUT at W = 8
     localparam POINTER_FIRST = UNIT + VIEW - PREPARE * W;
 
     generate
@@ -95,34 +96,56 @@ module ebpc_plane_window #(
 
     wire             step  = m_valid && m_ready;
     wire [2*UNIT-1:0] pair = {first_q, unit};
-    // In two halves of the pointer
-    wire [2*UNIT-1:0] all_coarse = pair << {pointer_q[PW-1:2], 2'd0};
-    (* abc9_keep *)
-    wire [UNIT+2:0]   coarse     = all_coarse[2*UNIT-1-:UNIT+3];
-    wire [UNIT+2:0]   all_behind = coarse << pointer_q[1:0];
-    (* abc9_keep *)
-    wire [UNIT-1:0]   behind     = all_behind[UNIT+2-:UNIT];
-    wire              unused_at  = &{1'b0, all_coarse[UNIT-4:0], all_behind[2:0]};
+    wire [2*UNIT-1:0] all_coarse = pair << {pointer_q[PW-1:3], 3'd0};
+    wire [UNIT+6:0]   coarse     = all_coarse[2*UNIT-1-:UNIT+7];
+    wire              unused_coarse = &{1'b0, all_coarse[UNIT-8:0]};
 
-    reg [PW:0] amount;  // of the step
-    integer    n;
+    reg [7:0]      fine_q;  // one-hot: the last three bits of the pointer
+    (* keep *) reg [UNIT-1:0] fine_0, fine_3, fine_6;  // up to three amounts: one LUT a bit
+    integer f;
     always @* begin
-        amount = {(PW + 1) {1'b0}};
-        for (n = 1; n <= UNIT; n = n + 1) amount = amount | (n[PW:0] & {(PW + 1) {m_by[n]}});
+        fine_0 = {UNIT{1'b0}};
+        fine_3 = {UNIT{1'b0}};
+        fine_6 = {UNIT{1'b0}};
+        for (f = 0; f < 3; f = f + 1) fine_0 = fine_0 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
+        for (f = 3; f < 6; f = f + 1) fine_3 = fine_3 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
+        for (f = 6; f < 8; f = f + 1) fine_6 = fine_6 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
+    end
+    wire [UNIT-1:0] behind = fine_0 | fine_3 | fine_6;
+
+    reg [PW-1:0] amount;  // of the step, modulo UNIT
+    integer      n;
+    always @* begin
+        amount = {PW{1'b0}};
+        for (n = 1; n < UNIT; n = n + 1) amount = amount | (n[PW-1:0] & {PW{m_by[n]}});
     end
 
-    wire [PW:0] sum   = {1'b0, pointer_q} + amount;
-    wire        carry = sum[PW];
+    wire [PW-1:0] pointer_d = pointer_q + amount;
+
+    // The pointer passes first_q: the sum's carry, needed early, in plain logic of few levels
+    (* keep *) reg [PARTS-1:0] passes;  // one LUT each
+    integer c, v;
+    always @* begin
+        passes = {PARTS{1'b0}};
+        for (c = 1; c <= UNIT; c = c + 1) begin
+            for (v = UNIT - c; v < UNIT; v = v + 1) passes[c%PARTS] = passes[c%PARTS] || (m_by[c] && pointer_q == v[PW-1:0]);
+        end
+    end
+    wire carry = |passes;
 
     assign m_valid   = unit_valid || end_q;
     assign unit_take = step && carry;
 
     always @(posedge clk) begin
-        if (step) pointer_q <= sum[PW-1:0];
+        if (step) begin
+            pointer_q <= pointer_d;
+            fine_q    <= 8'd1 << pointer_d[2:0];
+        end
         if (unit_take) first_q <= unit;
         if (unit_take && !unit_valid && drained_q != 2'd3) drained_q <= drained_q + 2'd1;
         if (rst) begin
             pointer_q <= POINTER_FIRST[PW-1:0];
+            fine_q    <= 8'd1 << POINTER_FIRST[2:0];
             drained_q <= 2'd0;
         end
     end
@@ -134,15 +157,30 @@ module ebpc_plane_window #(
     // ---------------------------------------------------------------------------------------------------------------
     // The view
     // ---------------------------------------------------------------------------------------------------------------
+    // The amounts there are, in groups of three, so that a group is one LUT a bit:
+    //   W = 8: 2 5, 6 7 8, 10 13 16; W = 16: 2 5 7, 9 10 11, 14 16 18, 21 25 32.
+    localparam END_0 = W == 8 ? 5 : 7;
+    localparam END_1 = W == 8 ? 8 : 11;
+    localparam END_2 = W == 8 ? 16 : 18;
+
     reg  [VIEW-1:0]      view_q;
-    reg  [VIEW-1:0]      view_d;
     wire [VIEW+UNIT-1:0] all = {view_q, behind};
+    (* keep *) reg [VIEW-1:0] moved_0, moved_1, moved_2, moved_3;
 
     integer k;
     always @* begin
-        view_d = {VIEW{1'b0}};
-        for (k = 1; k <= UNIT; k = k + 1) view_d = view_d | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+        moved_0 = {VIEW{1'b0}};
+        moved_1 = {VIEW{1'b0}};
+        moved_2 = {VIEW{1'b0}};
+        moved_3 = {VIEW{1'b0}};
+        for (k = 1; k <= UNIT; k = k + 1) begin
+            if (k <= END_0) moved_0 = moved_0 | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+            else if (k <= END_1) moved_1 = moved_1 | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+            else if (k <= END_2) moved_2 = moved_2 | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+            else moved_3 = moved_3 | (all[VIEW+UNIT-1-k-:VIEW] & {VIEW{m_by[k]}});
+        end
     end
+    wire [VIEW-1:0] view_d = moved_0 | moved_1 | moved_2 | moved_3;
 
     always @(posedge clk) begin
         if (step) view_q <= view_d;
