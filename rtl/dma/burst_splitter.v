@@ -48,30 +48,34 @@ module burst_splitter #(
   reg [4:0] room_q;  // words from address_q to the next 128-byte boundary, 1..16
   reg [TAG_WIDTH-1:0] tag_q;
 
-  wire last = words_q <= {11'd0, room_q};
+  reg last_q;  // words_q <= room_q
+  wire [5:0] s_end = {1'b0, s_words[4:0]} + {2'd0, s_address[6:3]};  // in words of the line, if they are less than 32
+  wire [4:0] s_room = 5'd16 - {1'b0, s_address[6:3]};
 
-  assign s_ready = !valid_q || (m_ready && last);
+  assign s_ready = !valid_q || (m_ready && last_q);
 
   always @(posedge clk) begin
     if (s_ready) begin
       valid_q <= s_valid;
       address_q <= s_address;
       words_q <= s_words;
-      room_q <= 5'd16 - {1'b0, s_address[6:3]};
+      room_q <= s_room;
+      last_q <= s_words[15:5] == 11'd0 && s_end <= 6'd16;
       tag_q <= s_tag;
     end else if (m_ready) begin
       address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};
       words_q   <= words_q - {11'd0, room_q};
       room_q    <= 5'd16;
+      last_q    <= words_q <= {11'd0, room_q} + 16'd16;
     end
     if (rst) valid_q <= 1'b0;
   end
 
   assign m_valid   = valid_q;
   assign m_address = address_q;
-  assign m_beats   = last ? words_q[4:0] : room_q;
+  assign m_beats   = last_q ? words_q[4:0] : room_q;
   assign m_tag     = tag_q;
-  assign m_last    = last;
+  assign m_last    = last_q;
 
 endmodule
 

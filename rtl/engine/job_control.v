@@ -5,7 +5,7 @@
 // The first error (or an abort) is latched with its block; then everything halts: the masters finish their issued bursts, the rest is
 // cleared, and the job ends with the code. So the next job starts on a clean engine, whatever happened in this one.
 // Regions: the index is counted at its largest (blocks of 128 bytes) when its end is compared with the end of the address space.
-// Latency: 7 cycles from start to the first command, plus the table load.
+// Latency: 8 cycles from start to the first command, plus the table load.
 
 `resetall
 `timescale 1ns / 1ps
@@ -73,8 +73,8 @@ module job_control #(
     input  wire [31:0] arrived_blocks
 );
 
-    localparam [3:0] IDLE = 4'd0, SUM = 4'd1, ADD = 4'd2, COMPARE = 4'd3, CHECK = 4'd4, TABLE = 4'd5, GO = 4'd6, RUN = 4'd7,
-                     HALT = 4'd8, CLEAR = 4'd9;
+    localparam [3:0] IDLE = 4'd0, SUM = 4'd1, ADD = 4'd2, SETTLE = 4'd9, COMPARE = 4'd3, CHECK = 4'd4, TABLE = 4'd5, GO = 4'd6, RUN = 4'd7,
+                     HALT = 4'd8, CLEAR = 4'd10;
     localparam [31:0] BUILT = CODECS;
     localparam [31:0] BLOCK_LIMIT = BLOCK_BYTES;
 
@@ -86,11 +86,13 @@ module job_control #(
     reg abort_q, asked_q;
 
     reg [22:0] most_entries_q;
+    reg partial_q;  // the last 128 values are not all there
 
     // ends of the regions: these run freely, and are there when COMPARE looks at them
     always @(posedge clk) begin
         raw_end_q      <= {1'b0, job_raw_address} + {1'b0, values_q};
-        most_entries_q <= {1'b0, job_values[28:7]} + {22'd0, |job_values[6:0]};
+        partial_q      <= |values_q[6:0];
+        most_entries_q <= {1'b0, job_values[28:7]} + {22'd0, partial_q};
         index_end_q    <= {1'b0, job_index_address} + {7'd0, most_entries_q, 3'b000};
         payload_end_q  <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
     end
@@ -150,7 +152,8 @@ module job_control #(
         case (state_q)
             IDLE:  if (start) state_d = SUM;
             SUM:   state_d = ADD;
-            ADD:   state_d = COMPARE;
+            ADD:   state_d = SETTLE;
+            SETTLE: state_d = COMPARE;
             COMPARE: state_d = CHECK;
             CHECK: state_d = bad_length_q || bad_block_q || bad_address_q || bad_codec_q ? CLEAR : TABLE;
             TABLE: if (table_done) state_d = table_error ? CLEAR : GO;

@@ -240,7 +240,7 @@ def test_interrupt_closes_the_device(small, monkeypatch):
 
 
 def test_interrupt_of_a_real_process(tmp_path):
-    np.save(tmp_path / "large.npy", np.random.default_rng(1).integers(0, 256, 60_000_000).astype("u1"))
+    np.save(tmp_path / "large.npy", np.random.default_rng(1).integers(0, 256, 24_000_000).astype("u1"))
     command = [sys.executable, "-m", "tensorpress", "run", tmp_path / "large.npy", "--device", "model", "--json", tmp_path / "rows.json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(HOST)}

@@ -236,7 +236,7 @@ async def a_bad_table_ends_the_job(dut):
 
 
 @cocotb.test()
-async def the_start_takes_six_cycles_and_the_table(dut):
+async def the_start_takes_seven_cycles_and_the_table(dut):
     bench = Bench(dut)
     await bench.start()
     dut.table_done.value = 1  # at once
@@ -245,7 +245,7 @@ async def the_start_takes_six_cycles_and_the_table(dut):
     while not int(dut.go.value):
         await RisingEdge(dut.clk)
         cycle += 1
-        assert cycle <= 6
+        assert cycle <= 7
     dut.table_done.value = 0
     await wait_cycles(dut, 3)
     assert await bench.finish() == ("NONE", 0)
