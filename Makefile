@@ -11,6 +11,8 @@ PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 # further arguments for pytest, e.g. PYTEST_ARGS="-k fifo -x"
 PYTEST_ARGS ?=
+# tests at once
+JOBS ?= 2
 # for `make demo`: a file of tensors (.npy .npz .safetensors .tpz); empty: the tensors that come with the package
 TENSORS ?=
 
@@ -67,12 +69,12 @@ bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
 .PHONY: test
 test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (about 20 minutes)
 	@echo "== tests: host, formal, RTL, system, synthesis"
-	@$(PYTEST) $(PYTEST_ARGS) tests
+	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
 
 .PHONY: test-full
 test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
 	@echo "== all tests: host, formal, RTL, system, synthesis"
-	@$(PYTEST) --slow $(PYTEST_ARGS) tests
+	@$(PYTEST) -n $(JOBS) --slow $(PYTEST_ARGS) tests
 
 .PHONY: lint
 lint: $(VENV)/stamp-dev  ## ruff, mypy, three Verilog parsers, FuseSoC cores, generated files
