@@ -40,10 +40,6 @@ module bit_unpacker #(
   localparam G = GRANULARITY;
   localparam GRAIN_LOG2 = $clog2(G);
   localparam STEPS = $clog2(UNIT / G);  // bits of the pointer
-  localparam UNITS = 64 / UNIT;  // units of a word
-  localparam INDEX_WIDTH = $clog2(UNITS);
-  localparam [INDEX_WIDTH-1:0] INDEX_ONE = 1;
-  localparam [INDEX_WIDTH-1:0] INDEX_LAST = {INDEX_WIDTH{1'b1}};
   // Counts are in grains of G bits.
   localparam WINDOW = MAX_BITS / G;  // grains shown
   localparam CW = COUNT_WIDTH - GRAIN_LOG2;  // width of a consumption
@@ -59,37 +55,25 @@ module bit_unpacker #(
     end
   endgenerate
 
-  // The word at the input is cut into units; the word itself is not stored. While no unit is here, `unit` is zero.
-  reg [INDEX_WIDTH-1:0] index_q;
-  wire unit_valid, unit_take, cut_ready;
+  // While no unit is here, `unit` is zero.
+  wire unit_valid, unit_take, ended, unit_known;
   wire [UNIT-1:0] unit;
-  wire [UNIT-1:0] cut = s_data[(INDEX_LAST-index_q)*UNIT+:UNIT];
 
-  skid_buffer #(
-      .WIDTH(UNIT)
+  unit_cutter #(
+      .UNIT(UNIT)
   ) u_units (
       .clk(clk),
       .rst(rst),
       .s_valid(s_valid),
-      .s_ready(cut_ready),
-      .s_data(s_valid ? cut : {UNIT{1'b0}}),
+      .s_ready(s_ready),
+      .s_data(s_data),
+      .s_end(s_end),
       .m_valid(unit_valid),
       .m_ready(unit_take),
-      .m_data(unit)
+      .m_data(unit),
+      .m_end(ended),
+      .m_known(unit_known)
   );
-
-  reg end_q;  // nothing will come any more
-
-  always @(posedge clk) begin
-    if (s_valid && cut_ready) index_q <= index_q + INDEX_ONE;
-    end_q <= s_end && !s_valid && !unit_valid;
-    if (rst) begin
-      index_q <= {INDEX_WIDTH{1'b0}};
-      end_q   <= 1'b0;
-    end
-  end
-
-  assign s_ready = cut_ready && index_q == INDEX_LAST;
 
   // The bits behind the window: `first_q` and `unit`, from the pointer on.
   reg first_valid_q;
@@ -103,12 +87,15 @@ module bit_unpacker #(
   reg [1:0] drained_q;  // units that the pointer has passed since the last unit; 2: nothing is left
   reg [MAX_BITS-1:0] window_q;
 
-  wire window_valid = end_q || (loaded_q && unit_valid);
+  wire window_valid = ended || (loaded_q && unit_valid);
   wire load = !loaded_q && first_valid_q && unit_valid;
-  wire step = load || (loaded_q && window_valid && m_ready);  // an empty stream keeps the zeros of the reset
+  // `keep`: nets before m_ready and behind it stay apart, so that m_ready may come late.
+  (* keep *) wire can_step, step;
+  assign can_step = loaded_q && unit_known;
+  assign step = load || (can_step && m_ready);  // an empty stream keeps the zeros of the reset
   wire [CW-1:0] consume = m_consume[COUNT_WIDTH-1:GRAIN_LOG2];
   wire [PW-1:0] pointer_next;
-  wire carry;  // the pointer passes first_q
+  (* keep *) wire carry;  // the pointer passes first_q
 
   generate
     if (STEPS == 0) begin : g_no_pointer
@@ -186,7 +173,10 @@ module bit_unpacker #(
     end
   endgenerate
 
-  wire first_take = !first_valid_q || (step && carry);
+  (* keep *) wire take_anyway, can_take;
+  assign take_anyway = !first_valid_q || (load && carry);
+  assign can_take = can_step && carry;
+  wire first_take = take_anyway || (can_take && m_ready);
   assign unit_take = first_take;
 
   always @(posedge clk) begin

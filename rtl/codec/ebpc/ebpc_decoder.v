@@ -3,11 +3,11 @@
 // ebpc_decoder: one block of extended bit-plane compression back to raw words, one value a cycle (FORMAT.md section 4; arXiv 1908.11645).
 //
 // Does: stream A says of each value whether it is zero; the others come out of the bit planes of stream B, in groups of W values that
-//   are read ahead: two planes a cycle, the next group fills while the one before is added up. v = u + zero (mod 2^W).
+//   are read ahead: up to two planes a cycle, the next group fills while the one before is added up. v = u + zero (mod 2^W).
 // Latency: start to done values + 23 cycles at most (W = 8; 27 at W = 16) without back-pressure and waiting for input, see README.md.
 // Throughput: one value a cycle, whatever the data.
 // Assumes: the codec box (docs/ARCHITECTURE.md). It has no table; is_signed does not matter to it, as sums are modulo 2^W.
-//   s_*_tready are functions of registers only (bit_unpacker's, and `busy`).
+//   s_*_tready are functions of registers only (unit_cutter's, and `busy`).
 // Does not: look at words of A and B that the block does not need. `corrupt` tells of missing bits; all other bits have a meaning.
 
 `resetall

@@ -103,18 +103,15 @@ module ebpc_group_sums #(
     reg                   out_bad_q;
     reg [W-1:0]           value_q;
     reg [PLACE_WIDTH-1:0] place_q;    // of value_q in the group
-    reg [N*W-1:0]         delta_q;
+    reg [N*W-1:0]         delta_q;    // differences that are left, the next one lowest
 
     wire take = valid_q && m_ready;
     assign move = full_q && (!valid_q || (last_q && m_ready));
 
-    // A difference for the place past the last one, so that all places have one
-    wire [(N+1)*W-1:0] deltas = {{W{1'b0}}, delta_q};
-    wire [W-1:0]       delta  = deltas[place_q*W+:W];
+    wire [W-1:0] delta = delta_q[W-1:0];
 
     always @(posedge clk) begin
         if (move) begin
-            delta_q   <= filled;
             out_bad_q <= bad_q;
             place_q   <= {PLACE_WIDTH{1'b0}};
             last_q    <= 1'b0;
@@ -122,6 +119,10 @@ module ebpc_group_sums #(
             place_q <= place_q + ONE_PLACE;
             last_q  <= place_q == LAST_PLACE - ONE_PLACE;
         end
+
+        // The next difference is always in front, so that no choice comes before the sum.
+        if (move) delta_q <= filled;
+        else if (take) delta_q <= {{W{1'b0}}, delta_q[N*W-1:W]};
 
         if (move) value_q <= base_q;
         else if (take) value_q <= value_q + delta;

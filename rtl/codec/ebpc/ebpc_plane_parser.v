@@ -118,17 +118,25 @@ module ebpc_plane_parser #(
         is_raw = head[3] || (PLACE_BITS == W && head == 4'b0001);
     endfunction
 
-    // A function of the kind of the second plane: one-hot bits of a step whose first plane has `first` bits
-    function [2*W:1] by_pair;
+    // All of them
+    localparam ZERO = 0, RUN = 1, SHORT = 2, PLACE = 3, RAW = 4;
+
+    function [4:0] kinds;
         input [3:0] head;
+        kinds = {is_raw(head), is_place(head), is_short(head), is_run(head[3:1]), is_zero(head[3:2])};
+    endfunction
+
+    // Bits of a step, one-hot, whose first plane has `first` bits, by the kind of the second
+    function [2*W:1] by_pair;
+        input [4:0] second;
         input integer first;
         begin
-            by_pair = {2 * W{1'b0}};
-            by_pair[first+ZERO_BITS]  = is_zero(head[3:2]);
-            by_pair[first+SHORT_BITS] = is_short(head);
-            by_pair[first+PLACE_BITS] = is_place(head);
-            by_pair[first+W]          = is_raw(head);
-            by_pair[first]            = is_run(head[3:1]);
+            by_pair                   = {2 * W{1'b0}};
+            by_pair[first+ZERO_BITS]  = second[ZERO];
+            by_pair[first+SHORT_BITS] = second[SHORT];
+            by_pair[first+PLACE_BITS] = second[PLACE];
+            by_pair[first+W]          = second[RAW];
+            by_pair[first]            = second[RUN];
         end
     endfunction
 
@@ -169,9 +177,20 @@ module ebpc_plane_parser #(
     // ---------------------------------------------------------------------------------------------------------------
     // The loop: what is left of the group after this step, and the next step
     // ---------------------------------------------------------------------------------------------------------------
-    wire base_d   = above(take_q, left_q, HALF, LW - 1) || (take_q[LW-1:HALF] == left_q[LW-1:HALF] && above(take_q, left_q, 0, HALF - 1));
-    wire last_d   = take_q == left_q;  // one item will be left
-    wire single_d = base_d || last_d;
+    // `keep` here and in ebpc_plane_window: what is one LUT deep stays so.
+    (* keep *) wire       high_above, high_equal, low_above, low_equal;  // take_q and left_q, by halves
+    (* keep *) wire       base_d, single_d;                              // the next is a base; or it, or one item will be left
+    (* keep *) wire       zero_d, run_d, short_one_d, place_one_d, raw_one_d;
+    (* keep *) wire       short_two_d, place_two_d, raw_two_d;           // and the second may be one to take as well
+    (* keep *) wire [4:0] after_short, after_place, after_raw;           // what follows such a first plane
+
+    assign high_above = above(take_q, left_q, HALF, LW - 1);
+    assign high_equal = take_q[LW-1:HALF] == left_q[LW-1:HALF];
+    assign low_above  = above(take_q, left_q, 0, HALF - 1);
+    assign low_equal  = take_q[HALF-1:0] == left_q[HALF-1:0];
+
+    assign base_d   = high_above || (high_equal && low_above);
+    assign single_d = high_above || (high_equal && (low_above || low_equal));
 
     wire [3:0] head       = next[N-:4];
     wire [3:0] head_short = next[N-SHORT_BITS-:4];
@@ -179,14 +198,22 @@ module ebpc_plane_parser #(
     wire [3:0] head_raw   = next[N-W-:4];
     wire       unused_next = &{1'b0, next};
 
-    wire run_d       = is_run(head[3:1]) && !base_d;
-    wire short_two_d = is_short(head) && !single_d;  // and the second may be one to take as well
-    wire place_two_d = is_place(head) && !single_d;
-    wire raw_two_d   = is_raw(head) && !single_d;
+    assign zero_d      = is_zero(head[3:2]) && !base_d;
+    assign run_d       = is_run(head[3:1]) && !base_d;
+    assign short_one_d = is_short(head) && single_d && !base_d;
+    assign place_one_d = is_place(head) && single_d && !base_d;
+    assign raw_one_d   = base_d || (is_raw(head) && single_d);
+    assign short_two_d = is_short(head) && !single_d;
+    assign place_two_d = is_place(head) && !single_d;
+    assign raw_two_d   = is_raw(head) && !single_d;
 
-    wire pair_short_d = short_two_d && !is_run(head_short[3:1]);
-    wire pair_place_d = place_two_d && !is_run(head_place[3:1]);
-    wire pair_raw_d   = raw_two_d && !is_run(head_raw[3:1]);
+    assign after_short = kinds(head_short);
+    assign after_place = kinds(head_place);
+    assign after_raw   = kinds(head_raw);
+
+    wire pair_short_d = short_two_d && !after_short[RUN];
+    wire pair_place_d = place_two_d && !after_place[RUN];
+    wire pair_raw_d   = raw_two_d && !after_raw[RUN];
 
     // Planes of the next step: those of a run are two and more.
     wire [PW-1:0] run  = next[N-3-:PW];
@@ -209,14 +236,14 @@ module ebpc_plane_parser #(
     reg [2*W:1] by_one, by_d;
     always @* begin
         by_one             = {2 * W{1'b0}};
-        by_one[ZERO_BITS]  = is_zero(head[3:2]) && !base_d;
+        by_one[ZERO_BITS]  = zero_d;
         by_one[RUN_BITS]   = run_d;
-        by_one[SHORT_BITS] = is_short(head) && last_d && !base_d;
-        by_one[PLACE_BITS] = is_place(head) && last_d && !base_d;
-        by_one[W]          = base_d || (is_raw(head) && last_d);
+        by_one[SHORT_BITS] = short_one_d;
+        by_one[PLACE_BITS] = place_one_d;
+        by_one[W]          = raw_one_d;
 
-        by_d = by_one | (by_pair(head_short, SHORT_BITS) & {2 * W{short_two_d}}) | (by_pair(head_place, PLACE_BITS) & {2 * W{place_two_d}}) |
-            (by_pair(head_raw, W) & {2 * W{raw_two_d}});
+        by_d = by_one | (by_pair(after_short, SHORT_BITS) & {2 * W{short_two_d}}) | (by_pair(after_place, PLACE_BITS) & {2 * W{place_two_d}}) |
+            (by_pair(after_raw, W) & {2 * W{raw_two_d}});
     end
 
     always @(posedge clk) begin
@@ -244,20 +271,21 @@ module ebpc_plane_parser #(
     // Register 1: what the loop saw
     // ---------------------------------------------------------------------------------------------------------------
     reg           valid1_q;
-    reg           base1_q, final1_q, pair_short1_q, pair_place1_q, pair_raw1_q;
+    reg           base1_q, final1_q;
     reg [LW-1:0]  left1_q;
-    reg [2*W-1:0] window1_q;
+    reg [W-1:0]   one1_q, two1_q;  // codes, with what follows them
+
+    localparam [W-1:0] NOTHING = {2'b01, {(W - 2) {1'b0}}};  // `01` changes nothing
 
     always @(posedge clk) begin
         if (advance) begin
-            valid1_q      <= window_valid && load_q[LOADS-1];
-            base1_q       <= base_q;
-            final1_q      <= base_d;
-            pair_short1_q <= pair_short_q;
-            pair_place1_q <= pair_place_q;
-            pair_raw1_q   <= pair_raw_q;
-            left1_q       <= left_q;
-            window1_q     <= window_bits;
+            valid1_q <= window_valid && load_q[LOADS-1];
+            base1_q  <= base_q;
+            final1_q <= base_d;
+            left1_q  <= left_q;
+            one1_q   <= window_bits[T-:W];
+            two1_q   <= pair_short_q ? window_bits[T-SHORT_BITS-:W] : pair_raw_q ? window_bits[W-1:0] :
+                PLACE_BITS != W && pair_place_q ? window_bits[T-PLACE_BITS-:W] : NOTHING;
         end
         if (rst) valid1_q <= 1'b0;
     end
@@ -265,23 +293,17 @@ module ebpc_plane_parser #(
     // ---------------------------------------------------------------------------------------------------------------
     // Register 2: masks
     // ---------------------------------------------------------------------------------------------------------------
-    localparam [W-1:0] NOTHING = {2'b01, {(W - 2) {1'b0}}};  // `01` changes nothing
-
-    wire [W-1:0] code_one = window1_q[T-:W];
-    wire [W-1:0] code_two = pair_short1_q ? window1_q[T-SHORT_BITS-:W] : pair_raw1_q ? window1_q[W-1:0] :
-        PLACE_BITS != W && pair_place1_q ? window1_q[T-PLACE_BITS-:W] : NOTHING;
-
     wire [W-2:0] dbx_one, dbx_two;
     wire         keep_one, keep_two;
 
     ebpc_plane_symbol #(.W(W)) u_one (
-        .code(code_one),
+        .code(one1_q),
         .dbx (dbx_one),
         .keep(keep_one)
     );
 
     ebpc_plane_symbol #(.W(W)) u_two (
-        .code(code_two),
+        .code(two1_q),
         .dbx (dbx_two),
         .keep(keep_two)
     );
@@ -296,7 +318,7 @@ module ebpc_plane_parser #(
             base2_q     <= base1_q;
             final2_q    <= final1_q;
             bad2_q      <= window_missing;
-            value2_q    <= code_one;
+            value2_q    <= one1_q;
             one2_q      <= dbx_one & {(W - 1) {!base1_q}};
             one_keep2_q <= keep_one && !base1_q;
             two2_q      <= dbx_two;

@@ -6,7 +6,7 @@
 //   the step after it in the same cycle and hands it over as a one-hot register: from register to `m_next` there are two LUT levels.
 //   That is why this is not common/bit_unpacker, whose user works out the amount from the registered window, in front of the shift.
 //   VIEW bits are kept in order, so many that `m_next` never needs those that come in; these are found by a shift by a pointer
-//   register, behind them, and have the whole cycle. Units of 2*W bits are cut from the words as in bit_unpacker.
+//   register, one-hot, behind them, and have the whole cycle. Units of 2*W bits are cut from the words as in bit_unpacker.
 // Latency: word to m_valid 2 cycles; the first PREPARE steps must be of W bits, after them the stream's first bit is in front.
 // Throughput: a step a cycle while words come.
 // Assumes: by one-hot in a step; s_data stable while s_valid && !s_ready, s_end not before the last word was taken.
@@ -50,42 +50,23 @@ module ebpc_plane_window #(
         end
     endgenerate
 
-    // ---------------------------------------------------------------------------------------------------------------
-    // Words are cut into units; while no unit is here, `unit` is zero
-    // ---------------------------------------------------------------------------------------------------------------
-    localparam UNITS = 64 / UNIT;
-    localparam INDEX_WIDTH = $clog2(UNITS);
-    localparam [INDEX_WIDTH-1:0] INDEX_ONE = 1;
-    localparam [INDEX_WIDTH-1:0] INDEX_LAST = {INDEX_WIDTH{1'b1}};
+    // While no unit is here, `unit` is zero.
+    wire            unit_valid, unit_take, unit_known, unused_end;
+    wire [UNIT-1:0] unit;
 
-    reg [INDEX_WIDTH-1:0] index_q;
-    wire                  cut_ready, unit_valid, unit_take;
-    wire [UNIT-1:0]       unit;
-    wire [UNIT-1:0]       cut = s_data[{~index_q, {PW{1'b0}}}+:UNIT];
-
-    skid_buffer #(.WIDTH(UNIT)) u_units (
+    unit_cutter #(.UNIT(UNIT)) u_units (
         .clk    (clk),
         .rst    (rst),
         .s_valid(s_valid),
-        .s_ready(cut_ready),
-        .s_data (s_valid ? cut : {UNIT{1'b0}}),
+        .s_ready(s_ready),
+        .s_data (s_data),
+        .s_end  (s_end),
         .m_valid(unit_valid),
         .m_ready(unit_take),
-        .m_data (unit)
+        .m_data (unit),
+        .m_end  (unused_end),
+        .m_known(unit_known)
     );
-
-    reg end_q;  // nothing will come any more
-
-    always @(posedge clk) begin
-        if (s_valid && cut_ready) index_q <= index_q + INDEX_ONE;
-        end_q <= s_end && !s_valid && !unit_valid;
-        if (rst) begin
-            index_q <= {INDEX_WIDTH{1'b0}};
-            end_q   <= 1'b0;
-        end
-    end
-
-    assign s_ready = cut_ready && index_q == INDEX_LAST;
 
     // ---------------------------------------------------------------------------------------------------------------
     // Bits behind the view: `first_q` and `unit`, from the pointer on
@@ -96,22 +77,15 @@ module ebpc_plane_window #(
 
     wire             step  = m_valid && m_ready;
     wire [2*UNIT-1:0] pair = {first_q, unit};
-    wire [2*UNIT-1:0] all_coarse = pair << {pointer_q[PW-1:3], 3'd0};
-    wire [UNIT+6:0]   coarse     = all_coarse[2*UNIT-1-:UNIT+7];
-    wire              unused_coarse = &{1'b0, all_coarse[UNIT-8:0]};
+    wire [2*UNIT-1:0] coarse = pair << {pointer_q >> 4, 4'd0};  // only at W = 16
 
-    reg [7:0]      fine_q;  // one-hot: the last three bits of the pointer
-    (* keep *) reg [UNIT-1:0] fine_0, fine_3, fine_6;  // up to three amounts: one LUT a bit
-    integer f;
+    reg [15:0]     fine_q;  // one-hot: the last four bits of the pointer
+    reg [UNIT-1:0] behind;
+    integer        f;
     always @* begin
-        fine_0 = {UNIT{1'b0}};
-        fine_3 = {UNIT{1'b0}};
-        fine_6 = {UNIT{1'b0}};
-        for (f = 0; f < 3; f = f + 1) fine_0 = fine_0 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
-        for (f = 3; f < 6; f = f + 1) fine_3 = fine_3 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
-        for (f = 6; f < 8; f = f + 1) fine_6 = fine_6 | (coarse[UNIT+6-f-:UNIT] & {UNIT{fine_q[f]}});
+        behind = {UNIT{1'b0}};
+        for (f = 0; f < 16; f = f + 1) behind = behind | (coarse[2*UNIT-1-f-:UNIT] & {UNIT{fine_q[f]}});
     end
-    wire [UNIT-1:0] behind = fine_0 | fine_3 | fine_6;
 
     reg [PW-1:0] amount;  // of the step, modulo UNIT
     integer      n;
@@ -133,19 +107,19 @@ module ebpc_plane_window #(
     end
     wire carry = |passes;
 
-    assign m_valid   = unit_valid || end_q;
+    assign m_valid   = unit_known;
     assign unit_take = step && carry;
 
     always @(posedge clk) begin
         if (step) begin
             pointer_q <= pointer_d;
-            fine_q    <= 8'd1 << pointer_d[2:0];
+            fine_q    <= 16'd1 << pointer_d[3:0];
         end
         if (unit_take) first_q <= unit;
         if (unit_take && !unit_valid && drained_q != 2'd3) drained_q <= drained_q + 2'd1;
         if (rst) begin
             pointer_q <= POINTER_FIRST[PW-1:0];
-            fine_q    <= 8'd1 << POINTER_FIRST[2:0];
+            fine_q    <= 16'd1 << POINTER_FIRST[3:0];
             drained_q <= 2'd0;
         end
     end
