@@ -71,6 +71,7 @@ module drain_sequencer #(
     localparam [4:0] BATCH = 5'd16;
 
     localparam [31:0] LAST_LANE = LANES - 1;
+    localparam [16:0] FIRST_LANE = 17'd1;
     localparam [3:0] IDLE = 4'd0, TAKE = 4'd1, ADD = 4'd2, COMPARE = 4'd12, CHECK = 4'd3, WRITE = 4'd4, READ = 4'd5, ENTRY = 4'd6, INDEX_WRITE = 4'd7,
                      INDEX_READ = 4'd8, NEXT = 4'd9, DONE = 4'd10, STOPPED = 4'd11;
 
@@ -78,6 +79,7 @@ module drain_sequencer #(
     reg [28:0] left_q;
     reg [31:0] block_q;
     reg [3:0] lane_q;
+    reg [LANES-1:0] lane_here_q;  // the same, one-hot
     reg last_q;
     reg [2:0] tail_q;
     reg lane_done_q;
@@ -108,12 +110,12 @@ module drain_sequencer #(
         corrupt_here = 1'b0;
         valid_here   = 1'b0;
         for (i = 0; i < LANES; i = i + 1)
-            if (lane_q == i[3:0]) begin
-                a_words_here = done_a_words[WORDS_WIDTH*i+:WORDS_WIDTH];
-                words_here   = done_words[WORDS_WIDTH*i+:WORDS_WIDTH];
-                raw_here     = done_raw[i];
-                corrupt_here = done_corrupt[i];
-                valid_here   = done_valid[i];
+            if (lane_here_q[i]) begin
+                a_words_here = a_words_here | done_a_words[WORDS_WIDTH*i+:WORDS_WIDTH];
+                words_here   = words_here | done_words[WORDS_WIDTH*i+:WORDS_WIDTH];
+                raw_here     = raw_here | done_raw[i];
+                corrupt_here = corrupt_here | done_corrupt[i];
+                valid_here   = valid_here | done_valid[i];
             end
     end
 
@@ -166,11 +168,9 @@ module drain_sequencer #(
         end else begin
             state_q    <= state_d;
             error      <= state_q == CHECK && bad_q && !halt;
-            done_ready <= state_q == TAKE && lane_done_q && !halt ? lane_here[LANES-1:0] : {LANES{1'b0}};
+            done_ready <= state_q == TAKE && lane_done_q && !halt ? lane_here_q : {LANES{1'b0}};
         end
     end
-
-    wire [16:0] lane_here = 17'd1 << lane_q;
 
     always @(posedge clk) begin
         lane_done_q <= valid_here && state_q == TAKE;
@@ -180,6 +180,7 @@ module drain_sequencer #(
                 left_q            <= job_values;
                 block_q           <= 32'd0;
                 lane_q            <= 4'd0;
+                lane_here_q       <= FIRST_LANE[LANES-1:0];
                 raw_address_q     <= job_raw_address;
                 payload_address_q <= job_payload_address;
                 index_address_q   <= job_index_address;
@@ -225,6 +226,7 @@ module drain_sequencer #(
             NEXT: begin
                 block_q <= block_q + 1'b1;
                 lane_q  <= lane_q == LAST_LANE[3:0] ? 4'd0 : lane_q + 1'b1;
+                lane_here_q <= lane_q == LAST_LANE[3:0] ? FIRST_LANE[LANES-1:0] : lane_here_q << 1;
             end
             default: ;
         endcase
@@ -236,7 +238,7 @@ module drain_sequencer #(
     always @(posedge clk)
         if (state_q == ENTRY) index_ring[ring_q] <= {raw_q, 1'b0, entry_b_words, entry_a_words, payload_words};
 
-    wire unused = &{1'b0, lane_here[16:LANES], LAST_LANE[31:4]};
+    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_LANE[31:4]};
 
 endmodule
 
