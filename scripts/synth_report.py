@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series at speed grade -1, without a vendor tool.
+"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series (-1), without a vendor tool.
 
 Yosys maps to the cells of the FPGA (``synth_xilinx -family xc7``), then its ``sta`` adds up the delays of the cells, as Project X-Ray
 measured them, and one constant for each routed net (800 ps; carry chains and other dedicated wires get none). The mapper is told the same
@@ -135,7 +135,8 @@ def synthesise(build: Build) -> Row:
     _yosys(
         folder,
         "synth",
-        f"scratchpad -set synth_xilinx.abc9.W {NET_PS}; read_verilog -defer {' '.join(path.name for path in files.sources)}; hierarchy -check -top {build.top}{parameters}; "
+        f"scratchpad -set synth_xilinx.abc9.W {NET_PS}; "
+        f"read_verilog -defer {' '.join(path.name for path in files.sources)}; hierarchy -check -top {build.top}{parameters}; "
         f"synth_xilinx -family xc7 -top {build.top} -flatten -noiopad -noclkbuf; delete t:$scopeinfo; "
         f"tee -q -o stat.json stat -json -tech xilinx {build.top}; write_verilog -noexpr netlist.v",
     )

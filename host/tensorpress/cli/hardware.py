@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.table import Table
 
@@ -215,9 +217,17 @@ def bench(
     if device == "software":
         software(report, tensors, codecs or [name for name in CODECS if name != "raw"])
         return
+    if not files and limit is None and names is None:
+        tensors.append(long_tensor(tensors))
     with open_engine(device, setup) as engine:
         report.line(f"{t.device_line(engine)}.", style="bold")
         on_device(report, engine, tensors, codecs)
+
+
+def long_tensor(tensors: Sequence[NamedTensor]) -> NamedTensor:
+    """The largest activation four times over: long enough for the rate of a long job, which the small demo tensors do not show."""
+    largest = max((one for one in tensors if one.kind == "act"), key=lambda one: one.array.size)
+    return replace(largest, name=f"{largest.name} x4", array=np.tile(largest.array.ravel(), 4), kind="tensor", channel_axis=None)
 
 
 KINDS = {"weight": "Weights", "act": "Activations", "tensor": "Tensors"}
