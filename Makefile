@@ -67,7 +67,7 @@ bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
 # Checking it, fast to slow
 
 .PHONY: test
-test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (about 20 minutes)
+test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones
 	@echo "== tests: host, formal, RTL, system, synthesis"
 	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
 

@@ -62,7 +62,7 @@ def run_cocotb(
     simulator: str = "verilator",
     extra_sources: Sequence[str | os.PathLike[str]] = (),
     extra_env: Mapping[str, str] | None = None,
-    timeout: float = 300.0,
+    timeout: float = 1200.0,
     seed: int | None = None,
     test_filter: str | None = None,
 ) -> Path:

@@ -206,5 +206,5 @@ def test_read_master(simulator, outstanding):
         simulator=simulator,
         extra_env={"READ_OUTSTANDING": str(outstanding)},
         expected_tests=len(PROFILES) ** 2 + 2 + 4 + 3 + 1,
-        timeout=600,
+        timeout=1200,
     )

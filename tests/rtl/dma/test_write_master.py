@@ -250,5 +250,5 @@ def test_write_master(simulator, outstanding):
         simulator=simulator,
         extra_env={"WRITE_OUTSTANDING": str(outstanding)},
         expected_tests=len(PROFILES) ** 2 + 3 + 4 + 3 + 1,
-        timeout=600,
+        timeout=1200,
     )

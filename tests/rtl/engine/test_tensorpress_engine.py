@@ -241,5 +241,5 @@ def test_tensorpress_engine(simulator, lanes):
         parameters={"LANES": lanes, "BLOCK_BYTES": BLOCK, "CODECS": 3},
         simulator=simulator,
         expected_tests=TESTS,
-        timeout=600,
+        timeout=1200,
     )
