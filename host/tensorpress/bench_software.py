@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy.typing as npt
 
 from .codecs import CODECS, Coding, decode, encode
 from .errors import InputError
+from .peers import available
 from .tables import histogram, optimal_table, table_bytes
 from .values import raw_image, unsigned_values
 
@@ -25,46 +24,6 @@ MEASURED = "CPU time of one thread, the best of several rounds (at least 3), com
 
 _SHORTEST_SECONDS = 0.03
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 25
-
-
-@dataclass(frozen=True)
-class _Peer:
-    compress: Callable[[bytes], bytes]
-    decompress: Callable[[bytes], bytes]
-
-
-def peers(names: Iterable[str] = PEERS) -> tuple[dict[str, _Peer], dict[str, str]]:
-    """The general-purpose compressors that are installed.
-
-    Returns
-    -------
-    found : dict
-        Name -> compressor.
-    missing : dict of str to str
-        Name -> the package that it needs.
-    """
-    found: dict[str, _Peer] = {}
-    missing: dict[str, str] = {}
-    for name in names:
-        if name == "zlib-6":
-            found[name] = _Peer(lambda data: zlib.compress(data, 6), zlib.decompress)
-        elif name == "zstd-3":
-            try:
-                import zstandard
-            except ImportError:
-                missing[name] = "zstandard"
-                continue
-            found[name] = _Peer(zstandard.ZstdCompressor(level=3).compress, zstandard.ZstdDecompressor().decompress)
-        elif name == "lz4":
-            try:
-                import lz4.frame
-            except ImportError:
-                missing[name] = "lz4"
-                continue
-            found[name] = _Peer(lz4.frame.compress, lz4.frame.decompress)
-        else:
-            raise InputError(f"unknown compressor {name!r} (known: {', '.join(PEERS)})")
-    return found, missing
 
 
 def coding_of(array: npt.NDArray[Any], codec: str, *, block_bytes: int = 4096, zero: int = 0, coders: int = 8) -> Coding:
@@ -135,7 +94,7 @@ def bench(
         ``coded_bytes`` counts index, payload and table; ``mb_per_s`` are 10^6 raw bytes per second of CPU time, see :data:`MEASURED`.
     """
     rows: list[dict[str, Any]] = []
-    found, missing = peers(compressors)
+    found, missing = available(compressors)
     say = progress or (lambda text: None)
     for name, package in missing.items():
         say(f"{name} is left out: the package {package} is not installed")
@@ -172,8 +131,10 @@ def bench(
             size = coded.nbytes + (table_bytes(width) if coding.table is not None else 0)
             add(codec, size, bool(np.array_equal(back, values)), (spent, back_spent))
         for name, peer in found.items():
+            if peer.compress is None or peer.decompress is None:
+                raise InputError(f"{name} only counts bits, it has no speed")
             spent, data = _best(partial(peer.compress, image))
-            back_spent, restored = _best(partial(peer.decompress, data))
+            back_spent, restored = _best(partial(peer.decompress, data, len(image)))
             add(name, len(data), restored == image, (spent, back_spent))
     return rows
 

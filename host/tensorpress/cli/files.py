@@ -24,6 +24,7 @@ from tensorpress.cli.transfers import json_row, row_kind
 from tensorpress.codecs import CODECS, Coded, decode, index_entry, raw_image, split_entry
 from tensorpress.container import CompressedTensor, Reader, decompress_tensor, write
 from tensorpress.errors import FormatError, InputError
+from tensorpress.peers import entropy_bits
 from tensorpress.tensors import METADATA_MEMBER, NamedTensor, load_tensors, matches
 
 SIZES = (("coded\nbytes", "r"), ("\nratio", "r"), ("\nblocks", "r"), ("stored\nraw", "r"))
@@ -96,12 +97,6 @@ def profile(
     report.table(listing)
     report.line(f"Wrote {counted(len(made), 'table')} to {output}.")
     report.finish()
-
-
-def entropy_bits(histogram: np.ndarray) -> float:
-    """Order-0 entropy of all values of a histogram together, in bits."""
-    counts = histogram[histogram > 0].astype(np.float64)
-    return float(-np.sum(counts * np.log2(counts / counts.sum())))
 
 
 def compress(

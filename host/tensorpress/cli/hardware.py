@@ -235,12 +235,12 @@ KINDS = {"weight": "Weights", "act": "Activations", "tensor": "Tensors"}
 
 def software(report: Report, tensors: Sequence[NamedTensor], codecs: Sequence[str]) -> None:
     """The software benchmark and its tables."""
-    from tensorpress import bench_software
+    from tensorpress import bench_software, peers
 
     packed = [tensor.name for tensor in tensors if tensor.width == 4]
     if packed:
         report.note(f"skipped {counted(len(packed), 'tensor')}: the software benchmark takes no 4-bit values: {', '.join(packed[:3])}")
-    found, missing = bench_software.peers()
+    found, missing = peers.available(bench_software.PEERS)
     for name, package in missing.items():
         report.note(f"{name} is left out: the package {package} is not installed")
     chosen = [tensor for tensor in tensors if tensor.width != 4]

@@ -73,7 +73,7 @@ def _flag_tokens(there: Array) -> tuple[Array, Array]:
     return np.where(there, 1, run), there + 5 * zero_ends
 
 
-def _group_tokens(groups: Array, width: int, signed: bool) -> tuple[Array, Array]:
+def group_tokens(groups: Array, width: int, signed: bool) -> tuple[Array, Array]:
     """Codes and lengths of groups, shape (groups, n), of unsigned values: shape (groups, width + 2), the base first."""
     n = groups.shape[1]
     index_size, run_bits = 1 << (n - 1), (width - 1).bit_length()
@@ -122,7 +122,7 @@ def encode(values: Array, coding: Coding) -> tuple[npt.NDArray[np.uint64], npt.N
         group_starts = np.concatenate([[0], np.cumsum(-(-filled // n))])
         groups = np.zeros(int(group_starts[-1]) * n, values.dtype)
         groups[np.arange(int(filled.sum())) + np.repeat(n * group_starts[:-1] - (np.cumsum(filled) - filled), filled)] = u[there]
-        codes, lengths = _group_tokens(groups.reshape(-1, n), width, bool(coding.signed))
+        codes, lengths = group_tokens(groups.reshape(-1, n), width, bool(coding.signed))
         owner = np.repeat(np.repeat(np.arange(blocks), np.diff(group_starts)), width + 2)
         b, b_starts = _pack(codes.ravel(), lengths.ravel(), owner, blocks)
         a, b, words = a.byteswap(), b.byteswap(), raw_words(count, width)
