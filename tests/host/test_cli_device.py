@@ -318,6 +318,24 @@ def test_bench_of_the_software(small, tmp_path):
     assert zvc["coded_bytes"] == encode(small[1]["act/sparse"], Coding("zvc", zero=17)).nbytes and zvc["kind"] == "activation"
 
 
+def test_bench_shows_the_gain_of_channel_first_order(tmp_path):
+    """Each channel is a ramp of its own: neighbours of a channel are alike, neighbours of a pixel are not."""
+    pixels, channels = np.arange(256).reshape(1, 16, 16, 1), 32
+    values = ((pixels // 4 + 97 * np.arange(channels)) % 256).astype("u1")
+    np.savez(tmp_path / "act.npz", **{"act/ramps": values})
+    result = call("bench", tmp_path / "act.npz", "--codec", "zvc,ebpc", "--json", tmp_path / "rows.json")
+    assert result.exit_code == 0, result.output
+    assert "Order of the axes (1 tensor)" in result.stdout
+    table = result.stdout.split("Order of the axes")[1]
+    cells = next(line.split() for line in table.splitlines() if line.startswith("ebpc"))
+    plain, moved = values, np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    ratios = [values.size / encode(one.ravel(), Coding("ebpc", zero=0, signed=False)).nbytes for one in (plain, moved)]
+    assert [float(cell) for cell in cells[1:3]] == [round(ratio, 2) for ratio in ratios]
+    assert float(cells[2]) > 1.5 * float(cells[1])
+    np.savez(tmp_path / "flat.npz", flat=np.arange(100, dtype="u1"))
+    assert "Order of the axes" not in call("bench", tmp_path / "flat.npz").stdout
+
+
 def test_bench_of_a_device(small):
     result = call("bench", small[0], "--device", "model", "--codec", "zvc,apack", "--json", "-")
     assert result.exit_code == 0, result.output

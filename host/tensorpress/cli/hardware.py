@@ -14,10 +14,10 @@ from rich.table import Table
 
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
-from tensorpress.cli.choices import Choice, codec_names, limited, load_all, load_tables_file, ordered, unusable
+from tensorpress.cli.choices import Choice, codec_names, coded_size, limited, load_all, load_tables_file, ordered, unusable
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
 from tensorpress.cli.devices import DEFAULT, Setup, check_device, devices_help, open_engine
-from tensorpress.codecs import CODECS, Coding
+from tensorpress.codecs import CODECS, Coding, encode
 from tensorpress.demo import DEMO_TENSORS
 from tensorpress.engine import Direction, Endpoint, Engine
 from tensorpress.errors import InputError, MismatchError
@@ -266,12 +266,42 @@ def software(report: Report, tensors: Sequence[NamedTensor], codecs: Sequence[st
         members = [row for row in report.rows if row["kind"] == t.row_kind(kind)]
         if members:
             report.table(software_table(members, f"{title} ({counted(sum(tensor.kind == kind for tensor in chosen), 'tensor')})"))
+    orders = order_table([tensor for tensor in chosen if tensor.kind != "weight"], codecs)
+    if orders is not None:
+        report.table(orders)
     report.line("ratio: raw bytes / (index + payload + table). MB/s: 10^6 raw bytes a second, all tensors together.", style="dim")
     report.line(f"Measured: {bench_software.MEASURED}.", style="dim")
     report.finish()
     wrong = [row for row in report.rows if not row["ok"]]
     if wrong:
         raise MismatchError(f"tensor {wrong[0]['tensor']!r}, codec {wrong[0]['codec']}: the values do not come back ({len(wrong)} rows)")
+
+
+def order_table(tensors: Sequence[NamedTensor], codecs: Sequence[str]) -> Table | None:
+    """Each codec with the tensors as they are stored, and channel-first; None where that is the same for all."""
+    pairs = [(tensor, ordered(tensor, "channel-first")) for tensor in tensors]
+    pairs = [(tensor, moved) for tensor, moved in pairs if moved is not tensor]
+    usable_codecs = [codec for codec in codecs if all(unusable(tensor, codec) is None for tensor, _ in pairs)]
+    if not pairs or not usable_codecs:
+        return None
+    table = make_table(
+        "codec",
+        ("ratio as stored", "r"),
+        ("ratio channel-first", "r"),
+        ("gain%", "r"),
+        title=f"Order of the axes ({counted(len(pairs), 'tensor')})",
+    )
+    raw = sum(tensor.raw_bytes for tensor, _ in pairs)
+    for codec in usable_codecs:
+        before, after = (sum(coded_bytes(one, codec) for one in members) for members in zip(*pairs, strict=True))
+        table.add_row(codec, decimal(raw / before), decimal(raw / after), percent(before / after - 1))
+    return table
+
+
+def coded_bytes(tensor: NamedTensor, codec: str) -> int:
+    """Bytes of a tensor in memory when a codec has coded it with its default parameters."""
+    coding = Choice().coding(tensor, codec)
+    return coded_size(encode(tensor.values, coding), coding)
 
 
 def on_device(report: Report, engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str] | None) -> None:
