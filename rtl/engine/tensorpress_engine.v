@@ -90,7 +90,10 @@ module tensorpress_engine #(
     output wire        m_axis_raw_tvalid,
     input  wire        m_axis_raw_tready,
     output wire        m_axis_raw_tlast,
-    output wire        irq
+    output wire        irq,
+    // For lamps and logic analysers
+    output wire        status_busy,        // a job runs
+    output wire        status_error        // the last job ended with an error
 );
 
     localparam ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3;
@@ -713,6 +716,15 @@ module tensorpress_engine #(
         .peak_reads(peak_reads),
         .peak_writes(peak_writes)
     );
+
+    reg error_q;
+
+    always @(posedge clk)
+        if (rst_q || start) error_q <= 1'b0;
+        else if (ended) error_q <= code != 8'd0;
+
+    assign status_busy  = busy;
+    assign status_error = error_q;
 
     wire unused = &{1'b0, s_axis_raw_tkeep, lane_idle, read_error_response, write_error_response};
 
