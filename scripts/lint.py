@@ -32,7 +32,7 @@ from tensorpress import verilator_root  # noqa: E402
 
 ENGINE = "tensorpress:ip:tensorpress"
 ENGINE_TOP = "tensorpress_engine"
-BUILDS: tuple[dict[str, int], ...] = ({}, {"LANES": 1, "BLOCK_BYTES": 512, "CODECS": 3}, {"LANES": 16, "BLOCK_BYTES": 16384})
+BUILDS: tuple[dict[str, int], ...] = ({}, {"CODECS": 15}, {"LANES": 1, "BLOCK_BYTES": 512, "CODECS": 3}, {"LANES": 16, "BLOCK_BYTES": 16384})
 """Parameter sets in which the engine as a whole is checked; the modules are checked with their defaults."""
 IGNORED_FOLDERS = {".venv", "build", ".git"}
 

@@ -47,8 +47,8 @@ module ebpc_plane_encoder #(
     localparam [2:0] PLACE_SIZE = PLACE_BITS == W ? RAW : PLACE;
 
     function [COUNT_WIDTH-1:0] bits_of;
-        input [2:0] size;
-        case (size)
+        input [2:0] length;
+        case (length)
             ZERO:    bits_of = 2;
             SHORT:   bits_of = 5;
             RUN:     bits_of = RUN_BITS[COUNT_WIDTH-1:0];
