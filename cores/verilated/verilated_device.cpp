@@ -4,14 +4,16 @@
 // behind a flat C interface that Python loads with ctypes (host/tensorpress/device/verilated.py).
 //
 //   CPU port       one AXI4-Lite access at a time, played cycle by cycle; address and data phases drift apart when stalls are asked for
-//   memory         AXI4 slave over the caller's bytes: latency, bandwidth, outstanding limits, random stalls, error responses, silence
-//   streams        bytes to s_axis_raw, bytes from m_axis_raw, with random pauses
+//   memory         AXI4 slave over the caller's bytes: outstanding limits, random stalls, error responses, silence; its time is either
+//                  ideal (constant latency and rates) or that of a DDR3 behind a controller (ddr3.h)
+//   streams        bytes to s_axis_raw, bytes from m_axis_raw, with random pauses; ports of 8 or 16 bytes
 //   checker        always on; the first broken rule is kept as text and ends the run
 //
 // One call of tick() is one clock cycle. Inputs are chosen after the rising edge from what was sampled before it, so every signal that
 // this file drives behaves like a register, and a valid once raised stays until it is taken.
 
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -22,6 +24,7 @@
 #include <vector>
 
 #include "Vtensorpress_engine.h"
+#include "ddr3.h"
 #include "verilated.h"
 #ifdef TP_TRACE_FST
 #include "verilated_fst_c.h"
@@ -82,9 +85,15 @@ struct Windows {
     }
 };
 
-struct ReadBurst { uint64_t address, due; uint32_t beats, sent, id; };
-struct WriteBurst { uint64_t address, due, number; uint32_t beats, taken, id, response; };
-struct StreamBeat { uint64_t data; uint8_t keep; bool last; };
+struct ReadBurst { uint64_t address, due; uint32_t beats, sent, id, ticket; };
+struct WriteBurst { uint64_t address, due; uint32_t beats, taken, id, response, ticket; };
+
+// A beat of a stream port. Verilator keeps wide ports as words, the lowest first: on a little-endian machine their bytes are the stream's.
+constexpr uint32_t kStreamInBytes = sizeof(Vtensorpress_engine::s_axis_raw_tdata);
+constexpr uint32_t kStreamOutBytes = sizeof(Vtensorpress_engine::m_axis_raw_tdata);
+constexpr uint32_t kMostStreamBytes = 16;
+static_assert(kStreamInBytes <= kMostStreamBytes && kStreamOutBytes <= kMostStreamBytes, "stream ports have at most 16 bytes");
+struct StreamBeat { std::array<uint8_t, kMostStreamBytes> data; uint32_t keep; bool last; };
 
 // Error responses: `first` counts beats (reads) or bursts (writes) from the moment of arming; `count` of them in a row fail.
 struct Fault { uint64_t first = 0, count = 0, seen = 0; uint32_t response = 2; };
@@ -92,7 +101,7 @@ struct Fault { uint64_t first = 0, count = 0, seen = 0; uint32_t response = 2; }
 // What the design must hold stable on one of its valid/ready outputs.
 struct Hold {
     bool waiting = false;
-    uint64_t a = 0, b = 0;
+    uint64_t a = 0, b = 0, c = 0;
 };
 
 struct Device {
@@ -115,6 +124,8 @@ struct Device {
     int64_t read_rate = kOne, write_rate = kOne, shared_rate = 0;  // beats a cycle, fixed point; shared 0 = unlimited
     int64_t read_tokens = 0, write_tokens = 0, shared_tokens = 0;
     bool dead = false, address_waits_for_data = false, check_windows = true;
+    bool is_ddr3 = false;
+    tensorpress::Ddr3 ddr3;
     Fault read_fault, write_fault;
     Windows read_windows, write_windows;
 
@@ -194,6 +205,7 @@ struct Device {
     }
 
     void clear_bus_state() {
+        ddr3.forget();
         reads.clear();
         writes.clear();
         writes_filled = 0;
@@ -215,15 +227,24 @@ struct Device {
         for (uint32_t i = 0; i < 2; ++i) tick();
     }
 
-    void check_hold(Hold &hold, const char *channel, bool valid, bool ready, uint64_t a, uint64_t b, uint64_t address) {
+    void check_hold(Hold &hold, const char *channel, bool valid, bool ready, uint64_t a, uint64_t b, uint64_t address, uint64_t c = 0) {
         if (hold.waiting) {
             if (!valid) fail("%s: valid was taken back before ready came (address 0x%llx)", channel, (unsigned long long)address);
-            else if (hold.a != a || hold.b != b)
+            else if (hold.a != a || hold.b != b || hold.c != c)
                 fail("%s: payload changed while valid waited for ready (address 0x%llx)", channel, (unsigned long long)address);
         }
         hold.waiting = valid && !ready;
         hold.a = a;
         hold.b = b;
+        hold.c = c;
+    }
+
+    // The two questions that the memory's model answers: may the next beat of a read, and the response of a write, be given?
+    bool read_due(const ReadBurst &burst) const {
+        return is_ddr3 ? ddr3.arrived(burst.ticket, burst.address, (burst.sent + 1) * kWordBytes) : burst.due <= cycle;
+    }
+    bool write_due(const WriteBurst &burst) const {
+        return is_ddr3 ? ddr3.arrived(burst.ticket, burst.address, burst.beats * kWordBytes) : burst.due <= cycle;
     }
 
     void check_burst(const char *channel, uint64_t address, uint32_t beats, uint32_t size_code, uint32_t burst) {
@@ -270,7 +291,10 @@ struct Device {
         const bool w_last = t.m_axi_wlast;
         const bool in = t.s_axis_raw_tvalid && t.s_axis_raw_tready;
         const bool out = t.m_axis_raw_tvalid && t.m_axis_raw_tready;
-        const uint64_t out_data = t.m_axis_raw_tdata;
+        std::array<uint8_t, kMostStreamBytes> out_data{};
+        memcpy(out_data.data(), &t.m_axis_raw_tdata, kStreamOutBytes);
+        uint64_t out_words[2];
+        memcpy(out_words, out_data.data(), sizeof out_words);
         const uint32_t out_keep = t.m_axis_raw_tkeep;
         const bool out_last = t.m_axis_raw_tlast;
         const bool lite_aw_taken = t.s_axi_awvalid && t.s_axi_awready, lite_w_taken = t.s_axi_wvalid && t.s_axi_wready;
@@ -283,7 +307,8 @@ struct Device {
         check_hold(hold_aw, "AW", t.m_axi_awvalid, t.m_axi_awready, aw_address, aw_beats | aw_id << 16 | t.m_axi_awburst << 20, aw_address);
         check_hold(hold_w, "W", t.m_axi_wvalid, t.m_axi_wready, w_data, w_strobe | uint32_t(w_last) << 8,
                    writes_filled < writes.size() ? writes[writes_filled].address + writes[writes_filled].taken * kWordBytes : 0);
-        check_hold(hold_m, "m_axis_raw", t.m_axis_raw_tvalid, t.m_axis_raw_tready, out_data, out_keep | uint32_t(out_last) << 8, stream_out.size());
+        check_hold(hold_m, "m_axis_raw", t.m_axis_raw_tvalid, t.m_axis_raw_tready, out_words[0], out_words[1], stream_out.size(),
+                   out_keep | uint32_t(out_last) << kMostStreamBytes);
         check_hold(hold_lite_b, "AXI4-Lite B", t.s_axi_bvalid, t.s_axi_bready, t.s_axi_bresp, 0, lite_address);
         check_hold(hold_lite_r, "AXI4-Lite R", t.s_axi_rvalid, t.s_axi_rready, t.s_axi_rdata, t.s_axi_rresp, lite_address);
         if (t.s_axi_bvalid && (!lite_b || lite_aw || lite_w)) fail("AXI4-Lite B: a response before the write (address 0x%x)", lite_address);
@@ -293,13 +318,13 @@ struct Device {
             check_burst("AR", ar_address, ar_beats, t.m_axi_arsize, t.m_axi_arburst);
             if (check_windows && !read_windows.holds(ar_address, ar_address + uint64_t(ar_beats) * kWordBytes))
                 fail("AR: read of %u words at 0x%llx outside the buffers of the job", ar_beats, (unsigned long long)ar_address);
-            reads.push_back({ar_address, cycle + read_latency, ar_beats, 0, ar_id});
+            reads.push_back({ar_address, cycle + read_latency, ar_beats, 0, ar_id, is_ddr3 ? ddr3.read(ar_address, ar_beats * kWordBytes) : 0});
             ++read_bursts;
             peak_reads = std::max<uint64_t>(peak_reads, reads.size());
         }
         if (aw) {
             check_burst("AW", aw_address, aw_beats, t.m_axi_awsize, t.m_axi_awburst);
-            writes.push_back({aw_address, 0, write_fault.seen, aw_beats, 0, aw_id, 0});
+            writes.push_back({aw_address, 0, aw_beats, 0, aw_id, 0, 0});
             if (write_fault.count && write_fault.seen >= write_fault.first && write_fault.seen < write_fault.first + write_fault.count)
                 writes.back().response = write_fault.response;
             ++write_fault.seen;
@@ -327,23 +352,33 @@ struct Device {
             ++write_beats;
             write_tokens -= kOne;
             shared_tokens -= kOne;
-            if (is_last) { burst.due = cycle + write_latency; ++writes_filled; }
+            if (is_last) {
+                burst.due = cycle + write_latency;
+                if (is_ddr3) burst.ticket = ddr3.write(burst.address, burst.beats * kWordBytes);
+                ++writes_filled;
+            }
         }
         if (r) {
             ReadBurst &burst = reads.front();
             ++read_beats;
             ++read_fault.seen;
-            if (++burst.sent == burst.beats) reads.pop_front();
+            if (++burst.sent == burst.beats) {
+                if (is_ddr3) ddr3.retire(burst.ticket);
+                reads.pop_front();
+            }
         }
-        if (b) { writes.pop_front(); --writes_filled; }
+        if (b) {
+            if (is_ddr3) ddr3.retire(writes.front().ticket);
+            writes.pop_front();
+            --writes_filled;
+        }
         if (in) { stream_in.pop_front(); ++stream_in_beats; }
         if (out) {
             uint32_t bytes = 0;
-            while (bytes < kWordBytes && (out_keep >> bytes & 1)) ++bytes;
-            if (out_keep != (1u << bytes) - 1 || bytes == 0 || (bytes < kWordBytes && !out_last))
+            while (bytes < kStreamOutBytes && (out_keep >> bytes & 1)) ++bytes;
+            if (out_keep != (1u << bytes) - 1 || bytes == 0 || (bytes < kStreamOutBytes && !out_last))
                 fail("m_axis_raw: TKEEP 0x%02x with TLAST %d at byte %zu", out_keep, out_last, stream_out.size());
-            const uint8_t *p = reinterpret_cast<const uint8_t *>(&out_data);
-            stream_out.insert(stream_out.end(), p, p + bytes);
+            stream_out.insert(stream_out.end(), out_data.begin(), out_data.begin() + bytes);
             if (out_last) stream_out_lasts.push_back(stream_out_base + stream_out.size());
             ++stream_out_beats;
         }
@@ -360,6 +395,7 @@ struct Device {
         if (trace) trace->dump(cycle * 10 + 10);
 #endif
         ++cycle;
+        if (is_ddr3) ddr3.tick();
 
         // ---- choose the inputs of the next cycle
         read_tokens = std::min(read_tokens + read_rate, 2 * kOne);
@@ -372,7 +408,7 @@ struct Device {
         t.m_axi_wready = !dead && writes_filled < writes.size() && write_tokens >= kOne && shared_tokens >= kOne && !stall[W].blocked(random);
 
         if (!t.m_axi_rvalid || r) {
-            const bool ready = !dead && !reads.empty() && reads.front().due <= cycle && read_tokens >= kOne && shared_tokens >= kOne;
+            const bool ready = !dead && !reads.empty() && read_due(reads.front()) && read_tokens >= kOne && shared_tokens >= kOne;
             t.m_axi_rvalid = ready && !stall[R].blocked(random);
             if (t.m_axi_rvalid) {
                 const ReadBurst &burst = reads.front();
@@ -392,7 +428,7 @@ struct Device {
             }
         }
         if (!t.m_axi_bvalid || b) {
-            t.m_axi_bvalid = !dead && writes_filled > 0 && writes.front().due <= cycle && !stall[B].blocked(random);
+            t.m_axi_bvalid = !dead && writes_filled > 0 && write_due(writes.front()) && !stall[B].blocked(random);
             if (t.m_axi_bvalid) {
                 t.m_axi_bid = writes.front().id;
                 t.m_axi_bresp = writes.front().response;
@@ -402,7 +438,7 @@ struct Device {
             t.s_axis_raw_tvalid = !stream_in.empty() && !stall[STREAM_IN].blocked(random);
             if (t.s_axis_raw_tvalid) {
                 const StreamBeat &beat = stream_in.front();
-                t.s_axis_raw_tdata = beat.data;
+                memcpy(&t.s_axis_raw_tdata, beat.data.data(), kStreamInBytes);
                 t.s_axis_raw_tkeep = beat.keep;
                 t.s_axis_raw_tlast = beat.last;
             }
@@ -459,7 +495,14 @@ int tp_configure(Device *d, const char *name, double value) {
     else if (key == "read_rate") d->read_rate = static_cast<int64_t>(value * kOne);
     else if (key == "write_rate") d->write_rate = static_cast<int64_t>(value * kOne);
     else if (key == "shared_rate") d->shared_rate = static_cast<int64_t>(value * kOne);
-    else if (key == "dead") d->dead = value != 0;
+    else if (key == "ddr3") {  // takes the settings ddr3_* over; 0 is the ideal memory
+        d->is_ddr3 = value != 0;
+        if (d->is_ddr3) d->ddr3.start();
+    } else if (key.rfind("ddr3_", 0) == 0) {
+        double *setting = d->ddr3.setting(key.substr(5));
+        if (!setting) return -1;
+        *setting = value;
+    } else if (key == "dead") d->dead = value != 0;
     else if (key == "address_waits_for_data") d->address_waits_for_data = value != 0;
     else if (key == "check_windows") d->check_windows = value != 0;
     else {
@@ -519,10 +562,11 @@ int tp_run(Device *d, uint64_t cycles, int until_interrupt) {
 }
 
 void tp_stream_send(Device *d, const uint8_t *bytes, uint64_t count, int last) {
-    for (uint64_t i = 0; i < count; i += kWordBytes) {
-        const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(kWordBytes, count - i));
-        StreamBeat beat = {0xA5A5A5A5A5A5A5A5ull, static_cast<uint8_t>((1u << n) - 1), last && i + n == count};
-        memcpy(&beat.data, bytes + i, n);
+    for (uint64_t i = 0; i < count; i += kStreamInBytes) {
+        const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(kStreamInBytes, count - i));
+        StreamBeat beat = {{}, (1u << n) - 1, last && i + n == count};
+        beat.data.fill(0xA5);  // bytes without TKEEP
+        memcpy(beat.data.data(), bytes + i, n);
         d->stream_in.push_back(beat);
     }
 }
@@ -574,6 +618,9 @@ int64_t tp_statistic(Device *d, const char *name) {
     else if (key == "stream_out_beats") value = d->stream_out_beats;
     else if (key == "stream_in_left") value = d->stream_in.size();
     else if (key == "stream_out_left") value = d->stream_out.size();
+    else if (key == "stream_in_bytes") value = kStreamInBytes;
+    else if (key == "stream_out_bytes") value = kStreamOutBytes;
+    else if (key.rfind("ddr3_", 0) == 0) return d->ddr3.count(key.substr(5));
     else return -1;
     return static_cast<int64_t>(value);
 }

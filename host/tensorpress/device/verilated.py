@@ -5,9 +5,10 @@ The library is built at first use from the sources that FuseSoC names for ``core
 everything that went into it: sources, parameters, tools, flags. Needed on the machine: a checkout of the project, g++,
 ``pip install 'tensorpress[sim]'``.
 
-The memory behind the engine is AXI4 over a numpy array, with latency, bandwidth, limits of outstanding bursts, random stalls on every
-channel, error responses at a chosen beat, and a mode in which it never answers. A bus checker watches every cycle; a broken rule ends the
-running call with :class:`~tensorpress.errors.ProtocolError`.
+The memory behind the engine is AXI4 over a numpy array, with limits of outstanding bursts, random stalls on every channel, error responses
+at a chosen beat, and a mode in which it never answers. Its time is ideal (constant latency and rates) or that of a DDR3
+(:class:`~tensorpress.device.ddr3.Ddr3`). A bus checker watches every cycle; a broken rule ends the running call with
+:class:`~tensorpress.errors.ProtocolError`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorpress.device.base import Bytes, PoolDevice, Windows
+from tensorpress.device.ddr3 import Ddr3
 from tensorpress.errors import BuildError, DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, ProtocolError
 from tensorpress.verilator_root import prepare
 
@@ -47,6 +49,7 @@ _UNIT_SECONDS = 900  # no compiler call takes that long
 _DONE, _CYCLES, _VIOLATION, _SILENT, _BAD_RESPONSE = range(5)
 
 Progress = Callable[[str], None]
+MemoryModel = Literal["ideal", "ddr3"] | Ddr3
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ LONG_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.02, 200))
 @dataclass(frozen=True)
 class Timing:
     """How the memory and the stream partners behave.
+
+    Latencies and outstanding bursts are those of the ideal memory; a DDR3 (``memory="ddr3"``) brings its own.
 
     Parameters
     ----------
@@ -427,6 +432,10 @@ class VerilatedDevice(PoolDevice):
         Size and address of the DDR.
     timing : Timing
         Behaviour of memory and streams; can be changed later with :meth:`configure`.
+    memory : {"ideal", "ddr3"} or Ddr3
+        Time that the memory takes: constant latency and rates, or a DDR3; ``"ddr3"`` is that of a PYNQ-Z2. :meth:`set_memory` changes it.
+    clock_mhz : float
+        Clock of the engine; it decides how many cycles a DDR3 takes, and nothing else.
     seed : int
         Seed of the stalls and of registers without a reset.
     optimise : int
@@ -460,6 +469,8 @@ class VerilatedDevice(PoolDevice):
         memory_bytes: int = 64 << 20,
         memory_base: int = 0x1000_0000,
         timing: Timing | None = None,
+        memory: MemoryModel = "ideal",
+        clock_mhz: float = 150.0,
         seed: int = 1,
         optimise: int = 2,
         trace: str | os.PathLike[str] | None = None,
@@ -487,7 +498,9 @@ class VerilatedDevice(PoolDevice):
             self.memory.data.ctypes.data, memory_base, memory_bytes, seed, os.fsencode(trace) if trace is not None else None
         )
         self.closed = False
-        self.configure(timing or Timing())
+        self.clock_mhz = clock_mhz
+        self.timing = timing or Timing()
+        self.set_memory(memory)
         self.reset()
 
     # ---- the device protocol
@@ -537,10 +550,11 @@ class VerilatedDevice(PoolDevice):
                 return False
 
     def stream_send(self, data: bytes | Bytes, *, last: bool = True) -> None:
-        """See :meth:`Device.stream_send`. Only the final beat of a packet may be shorter than 8 bytes."""
+        """See :meth:`Device.stream_send`. Only the final beat of a packet may be shorter than the port."""
         raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else np.ascontiguousarray(data).view(np.uint8).reshape(-1)
-        if raw.size == 0 or (raw.size % 8 and not last):
-            raise InputError(f"{raw.size} bytes to a stream: whole 8-byte beats are needed, and at least one")
+        beat = self.statistic("stream_in_bytes")
+        if raw.size == 0 or (raw.size % beat and not last):
+            raise InputError(f"{raw.size} bytes to a stream: whole {beat}-byte beats are needed, and at least one")
         self._library.tp_stream_send(self._open_handle(), raw.ctypes.data, raw.size, int(last))
 
     def stream_receive(self, nbytes: int) -> Bytes:
@@ -580,8 +594,22 @@ class VerilatedDevice(PoolDevice):
     def configure(self, timing: Timing) -> None:
         """Change the behaviour of memory and streams from the next cycle on."""
         for name, value in timing.settings().items():
-            self._set(name, value)
+            if self.ddr3 is None or not name.endswith("_outstanding"):
+                self._set(name, value)
         self.timing = timing
+
+    def set_memory(self, memory: MemoryModel) -> None:
+        """Choose the time that the memory takes, while no job runs; a DDR3 begins with closed rows and its counts at 0."""
+        if isinstance(memory, str) and memory not in ("ideal", "ddr3"):
+            raise InputError(f"memory {memory!r} is not one of ideal, ddr3")
+        self.ddr3 = memory if isinstance(memory, Ddr3) else Ddr3() if memory == "ddr3" else None
+        self.configure(self.timing)
+        if self.ddr3 is None:
+            self._set("ddr3", 0.0)
+        else:
+            limits = {name: float(getattr(self.ddr3, name)) for name in ("read_outstanding", "write_outstanding")}
+            for name, value in {**limits, **self.ddr3.settings(self.clock_mhz)}.items():
+                self._set(name, value)
 
     def set_dead(self, dead: bool) -> None:
         """Make the memory deaf: it takes no address and no data, and answers nothing, until told otherwise."""
@@ -604,7 +632,11 @@ class VerilatedDevice(PoolDevice):
         self._answer(self._library.tp_run(self._open_handle(), cycles, 0), f"{cycles} cycles")
 
     def statistic(self, name: str) -> int:
-        """Return a count of the simulation since it began: cycle, read_bursts, read_beats, write_bursts, write_beats, peak_reads, ..."""
+        """Return a count of the simulation since it began: cycle, read_bursts, read_beats, write_bursts, write_beats, peak_reads, ...
+
+        With a DDR3, since it was chosen: ddr3_clocks, ddr3_reads, ddr3_writes (accesses of one DRAM burst), ddr3_activates, ddr3_conflicts
+        (rows closed for another), ddr3_refreshes, ddr3_turnarounds (of the data bus).
+        """
         value: int = self._library.tp_statistic(self._open_handle(), name.encode())
         if value < 0:
             raise InputError(f"no such statistic: {name}")
