@@ -13,6 +13,9 @@ Each entry of ``tensors`` has ``key`` and may have
 ``zero_point``     integer, as the dtype counts (signed dtypes: may be negative)
 ``channel_axis``   axis of the channels; ``qdim`` is understood too
 ``shape``          checked against the array
+``input``          the input that an activation comes from
+``op``             the operation that makes an activation or uses a weight
+``consumers``      the operations that read an activation
 =================  ==================================================================================================
 
 Without metadata the kind is the first part of a name such as ``act/conv1`` and the zero point is unknown.
@@ -74,6 +77,12 @@ class NamedTensor:
         numpy name of the dtype, or ``bfloat16``, ``int4``, ``uint4``.
     source : str
         The file, for messages.
+    sample : str
+        The input that an activation comes from; empty when unknown.
+    op : str
+        The operation that makes an activation or uses a weight; empty when unknown.
+    reads : int
+        How many operations read it; 1 when unknown.
     """
 
     name: str
@@ -84,6 +93,14 @@ class NamedTensor:
     channel_axis: int | None
     dtype: str
     source: str = ""
+    sample: str = ""
+    op: str = ""
+    reads: int = 1
+
+    @property
+    def layer(self) -> str:
+        """The name without the input, so that the activations of one layer share it."""
+        return self.name.replace(f"/{self.sample}/", "/", 1) if self.sample else self.name
 
     @property
     def width(self) -> int:
@@ -444,7 +461,10 @@ def _named(
     channel_axis = entry.get("channel_axis", entry.get("qdim"))
     if not isinstance(channel_axis, int) or not 0 <= channel_axis < array.ndim:
         channel_axis = None
-    tensor = NamedTensor(name, array, kind if kind in ("weight", "act") else "tensor", network, zero_point, channel_axis, dtype, str(path))
+    sample, op = (str(entry[key]) if entry.get(key) else "" for key in ("input", "op"))
+    reads = len(entry["consumers"]) if isinstance(entry.get("consumers"), list) else 1
+    kind = kind if kind in ("weight", "act") else "tensor"
+    tensor = NamedTensor(name, array, kind, network, zero_point, channel_axis, dtype, str(path), sample, op, reads)
     if zero_point is not None:
         tensor.zero_code(zero_point)  # in range
     return tensor
