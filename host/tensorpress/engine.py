@@ -23,7 +23,7 @@ from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding
 from tensorpress.device.base import Buffer, Device
 from tensorpress.errors import DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, JobError, TensorpressError
 from tensorpress.registers import COUNTERS, ERRORS, ID, REG, VERSION, WINDOWS, ErrorCode
-from tensorpress.tables import ROWS
+from tensorpress.tables import ROWS, Table
 from tensorpress.values import raw_bytes, raw_words, unsigned_values
 
 if TYPE_CHECKING:
@@ -210,8 +210,13 @@ class Job:
 
     # ---- running
 
-    def start(self) -> None:
+    def start(self, *, load_table: bool = True) -> None:
         """Write the registers and start; returns at once.
+
+        Parameters
+        ----------
+        load_table : bool
+            False when :meth:`Engine.load_table` has loaded the job's table already, for example while the last job ran.
 
         Raises
         ------
@@ -234,9 +239,8 @@ class Job:
             reads = [index, payload]
             writes = [] if self.raw is None else [(raw, raw + self.count)]
         device.set_windows(reads, writes)
-        if coding.table is not None:
-            table = coding.table
-            device.write_registers(WINDOWS["TABLE"].offset, [table.cum[row] << 16 | table.vmin[row] for row in range(ROWS)])
+        if coding.table is not None and load_table:
+            engine.load_table(coding.table)
         config = REG["JOB_CONFIG"].pack(
             CODEC=CODEC_NUMBERS[coding.codec],
             DECOMPRESS=int(self.direction == "decompress"),
@@ -556,6 +560,19 @@ class Engine:
     def write(self, name: str, value: int) -> None:
         """Write a register by its name."""
         self.device.write_register(REG[name].offset, value)
+
+    def load_table(self, table: Table) -> None:
+        """Load the APack table of the next job. A job that runs keeps its own.
+
+        Raises
+        ------
+        InputError
+            The table is for values of another width than the engine's.
+        """
+        if table.width != self.capabilities.width:
+            raise InputError(f"the table is for {table.width}-bit values, the engine takes {self.capabilities.width}-bit ones")
+        words = [table.cum[row] << 16 | table.vmin[row] for row in range(ROWS)]
+        self.device.write_registers(WINDOWS["TABLE"].offset, words)
 
     def counters(self) -> dict[str, int]:
         """Read all counters, by register name."""

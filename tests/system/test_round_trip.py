@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import (
@@ -16,6 +18,7 @@ from cases import (
     mixed_values,
     random_values,
     sparse_values,
+    table_for,
 )
 from tensorpress.codecs import encode
 from tensorpress.device import BufferPart
@@ -120,6 +123,30 @@ def test_many_jobs(engine: Engine) -> None:
             assert_same_values(engine.decompress(expected, values.size, coding, sink=endpoint).values, values)  # type: ignore[arg-type]
         done.add(codec)
     assert done == set(codecs)
+
+
+def test_next_table_while_a_job_runs(engine: Engine, device: PoolDevice) -> None:
+    """The table of the next job is loaded while one runs: that one keeps its table, the next has the new one."""
+    _need(engine, "apack")
+    values = sparse_values(12 * BLOCK)
+    coding = coding_for(engine, "apack", values)
+    following = replace(coding, table=table_for(random_values(values.size) % 50))
+    assert following.table is not None
+    for endpoint in ENDPOINTS:
+        with engine.compress_job(values.size, coding, source="stream") as job:
+            device.stream_send(values[: 5 * BLOCK], last=False)  # type: ignore[attr-defined]
+            job.start()
+            assert not device.wait(None, cycles=3000)  # type: ignore[attr-defined]
+            assert engine.busy
+            engine.load_table(following.table)
+            device.stream_send(values[5 * BLOCK :])  # type: ignore[attr-defined]
+            job.wait()
+            assert_same_image(job.result().coded, encode(values, coding))
+        with engine.compress_job(values.size, following, source=endpoint) as job:  # type: ignore[arg-type]
+            job.load_values(values)
+            job.start(load_table=False)
+            job.wait()
+            assert_same_image(job.result().coded, encode(values, following))
 
 
 def test_kept_buffers(engine: Engine) -> None:

@@ -174,6 +174,7 @@ class ModelDevice(PoolDevice):
 
     def _start(self) -> None:
         self._job = {name: value for name, value in self._registers.items() if name.startswith("JOB_")}
+        self._job_table = self._table.copy()  # the next one may be loaded while this job runs
         for name in REG:
             if name.startswith(("RESULT_", "COUNT_", "PEAK_")):
                 self._registers[name] = 0
@@ -221,7 +222,7 @@ class ModelDevice(PoolDevice):
         table = None
         if name == "apack":
             try:
-                rows = self._table[:ROWS]
+                rows = self._job_table[:ROWS]
                 table = Table(_WIDTH, tuple((rows & 0xFF).tolist()), (*(rows >> 16 & 0x7FF).tolist(), TOTAL))
             except TableError as error:
                 raise _Fault(ErrorCode.BAD_TABLE) from error
