@@ -298,6 +298,8 @@ def describe(tensors: Sequence[NamedTensor]) -> dict[str, Any]:
             entry["zero_point"] = tensor.zero_point
         if tensor.channel_axis is not None:
             entry["channel_axis"] = tensor.channel_axis
+        if tensor.op:
+            entry["op"] = tensor.op
         entries.append(entry)
     return {"model": "+".join(networks), "tensors": entries}
 
