@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tensorpress.demo import DEMO_TENSORS
+from tensorpress.experiments.digits import gradients
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_demo_tensors.py"
 
@@ -76,7 +77,7 @@ def test_gradients_agree_with_finite_differences(recipe):
         logits = recipe.forward(images, parameters)["logits"]
         return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(3), labels]))
 
-    exact = recipe.gradients(recipe.forward(images, parameters), parameters, labels)
+    exact = gradients(recipe.forward(images, parameters), parameters, labels)
     checked = 0
     for name, gradient in exact.items():
         position = np.unravel_index(int(np.abs(gradient).argmax()), gradient.shape)
