@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tensorpress.cli import files, hardware
+from tensorpress.cli import experiments, files, hardware
 from tensorpress.cli.console import CheckError, err
 from tensorpress.errors import DeviceError, MismatchError, TensorpressError
 
@@ -109,6 +109,7 @@ for _command in (
     hardware.demo,
 ):
     app.command(no_args_is_help=False)(_command)
+app.add_typer(experiments.group)
 
 
 def main() -> None:
