@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from tensorpress.errors import InputError
-from tensorpress.registers import REG, VERSION
+from tensorpress.registers import REG, VERSION, Register
 
 ENGINE_VLNV = "tensorpress:engine:tensorpress_engine:1.0"
 """The engine as Vivado's IP catalogue, block designs and pynq's ``bindto`` call it."""
@@ -66,6 +66,11 @@ _LITE_PORTS = (
     ("RREADY", "I"),
 )
 _BURST_PORTS = (("AWID", "I"), ("AWLEN", "I"), ("WLAST", "I"), ("BID", "O"), ("ARID", "I"), ("ARLEN", "I"), ("RID", "O"), ("RLAST", "O"))
+
+
+def register_access(register: Register) -> str:
+    """The access of a register in the words of IP-XACT."""
+    return _ACCESS[register.access]
 
 
 def clock_divisors(clock_mhz: int) -> tuple[int, int]:
@@ -208,7 +213,7 @@ def _add_registers(module: ElementTree.Element) -> None:
     registers = ElementTree.SubElement(block, "REGISTERS")
     for register in REG.values():
         element = ElementTree.SubElement(registers, "REGISTER", NAME=register.name)
-        access = _ACCESS[register.access]
+        access = register_access(register)
         _properties(
             element,
             DESCRIPTION=register.description,
