@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -235,3 +236,19 @@ def test_waveform(tmp_path: Path, suffix: str) -> None:
         assert f"\n#{cycles * 10}\n" in text  # ten time units a cycle, to the last one
     else:
         assert len(data) > 1000
+
+
+def test_fst_without_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where lz4's header is missing, the message names the packages to install and the format that needs none; nothing is written."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    wrapper = tmp_path / "compiler"
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *lz4.h*) echo "lz4.h: No such file or directory" >&2; exit 1;; esac\nexec {compiler} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("CXX", str(wrapper))
+    with pytest.raises(DeviceNotFoundError, match=r"\.fst need the headers of lz4 and zlib .*liblz4-dev zlib1g-dev.*; \.vcd needs nothing"):
+        VerilatedDevice(lanes=1, trace=tmp_path / "waves.fst")
+    assert not (tmp_path / "waves.fst").exists()

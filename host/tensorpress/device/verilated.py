@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,11 +132,17 @@ class Build:
         Compiler's -O level for the simulation loop: 1 builds faster, 2 runs faster.
     trace : {None, "vcd", "fst"}
         Build for waveforms of this kind (several times slower).
+    top : str
+        Module that is built.
+    verilog : tuple of path
+        Its files, where it is not the engine but a module with the engine's ports.
     """
 
     parameters: Mapping[str, int]
     optimise: int = 2
     trace: Literal["vcd", "fst"] | None = None
+    top: str = TOP
+    verilog: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -282,6 +288,8 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     tell = progress or _tell
     root = checkout()
     sources = _sources(root)
+    if spec.verilog:
+        sources = replace(sources, verilog=spec.verilog)
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise DeviceNotFoundError(f"the verilated device needs the C++ compiler {compiler} on PATH (Debian: apt-get install g++)")
@@ -302,8 +310,9 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     recipe = "".join(inspect.getsource(function) for function in (_compile, _runtime_object, _defines))
     version = _run([compiler, "--version"], compiler)
-    digest.update(json.dumps([sorted(spec.parameters.items()), spec.optimise, spec.trace, version, recipe]).encode())
-    name = "-".join([f"{k.lower()}{v}" for k, v in sorted(spec.parameters.items())] + ([spec.trace] if spec.trace else [])) or "default"
+    digest.update(json.dumps([spec.top, sorted(spec.parameters.items()), spec.optimise, spec.trace, version, recipe]).encode())
+    parts = [spec.top] if spec.top != TOP else [f"{key.lower()}{value}" for key, value in sorted(spec.parameters.items())]
+    name = "-".join(parts + ([spec.trace] if spec.trace else [])) or "default"
     folder = cache_folder()
     library = folder / f"{name}-{digest.hexdigest()[:16]}.so"
     if library.is_file():
@@ -343,7 +352,7 @@ def _defines(trace: str | None) -> list[str]:
 
 def _compile(spec: Build, sources: _Sources, environment: dict[str, str], include: Path, compiler: str, scratch: Path) -> Path:
     generated = scratch / "generated"
-    verilate = ["verilator", "--cc", "--top-module", TOP, "--prefix", f"V{TOP}", "--Mdir", str(generated), "--language", "1364-2005"]
+    verilate = ["verilator", "--cc", "--top-module", spec.top, "--prefix", f"V{TOP}", "--Mdir", str(generated), "--language", "1364-2005"]
     verilate += ["-O3", "--x-assign", "fast", "--x-initial", "unique", "--noassert", "-Wno-fatal", "--output-split", "10000"]
     verilate += [f"-G{name}={value}" for name, value in sorted(spec.parameters.items())]
     verilate += [f"+incdir+{folder}" for folder in sorted({str(file.parent) for file in sources.includes})]
@@ -442,6 +451,8 @@ class VerilatedDevice(PoolDevice):
         Compiler's -O level: 1 builds faster, 2 runs faster.
     trace : path, optional
         Write a waveform here; ``.fst`` or ``.vcd``. Needs its own, slower build.
+    design : (str, sequence of path), optional
+        Another module with the engine's ports and its Verilog files, to run in the engine's place.
     progress : callable, optional
         Gets a line of text when a build begins and ends; default: standard error.
 
@@ -474,6 +485,7 @@ class VerilatedDevice(PoolDevice):
         seed: int = 1,
         optimise: int = 2,
         trace: str | os.PathLike[str] | None = None,
+        design: tuple[str, Sequence[str | os.PathLike[str]]] | None = None,
         progress: Progress | None = None,
     ) -> None:
         asked = {
@@ -491,7 +503,10 @@ class VerilatedDevice(PoolDevice):
                 raise InputError(f"trace file {os.fspath(trace)!r}: the name must end in .vcd or .fst")
             kind = "fst" if suffix == ".fst" else "vcd"
         self.closed = True  # until it is open
-        self.library_path = build(Build({k: v for k, v in asked.items() if v is not None}, optimise, kind), progress)
+        spec = Build({k: v for k, v in asked.items() if v is not None}, optimise, kind)
+        if design is not None:
+            spec = replace(spec, parameters={}, top=design[0], verilog=tuple(Path(file).resolve() for file in design[1]))
+        self.library_path = build(spec, progress)
         self._library = _load(self.library_path)
         super().__init__(memory_bytes, memory_base)
         self._handle: int | None = self._library.tp_create(
