@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A PC as the board: the Verilated `tensorpress_engine` with a memory, a CPU port, two stream partners and a bus checker around it,
-// behind a flat C interface that Python loads with ctypes (host/tensorpress/device/verilated.py).
+// A PC as the board: a Verilated top with a memory, a CPU port, two stream partners and a bus checker around it, behind a flat C interface
+// that Python loads with ctypes (host/tensorpress/device/verilated.py). The top is
 //
-//   CPU port       one AXI4-Lite access at a time, played cycle by cycle; address and data phases drift apart when stalls are asked for
-//   memory         AXI4 slave over the caller's bytes: outstanding limits, random stalls, error responses, silence; its time is either
+//   tensorpress_engine   the engine with its AMBA ports, or
+//   verilated_pynq       the PL of a PYNQ board behind the ports of its processing system: AXI3 on both sides, no streams
+//
+// The ports that a top has decide what is played and checked (kAxi3, kStreams).
+//
+//   CPU port       one access at a time, played cycle by cycle; address and data phases drift apart when stalls are asked for.
+//                  AXI4-Lite, or single beats of AXI3 with changing IDs, which must come back
+//   memory         AXI slave over the caller's bytes: outstanding limits, random stalls, error responses, silence; its time is either
 //                  ideal (constant latency and rates) or that of a DDR3 behind a controller (ddr3.h)
 //   streams        bytes to s_axis_raw, bytes from m_axis_raw, with random pauses; ports of 8 or 16 bytes
 //   checker        always on; the first broken rule is kept as text and ends the run
@@ -23,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "Vtensorpress_engine.h"
+#include "Vtop.h"
 #include "ddr3.h"
 #include "verilated.h"
 #ifdef TP_TRACE_FST
@@ -89,8 +95,18 @@ struct ReadBurst { uint64_t address, due; uint32_t beats, sent, id, ticket; };
 struct WriteBurst { uint64_t address, due; uint32_t beats, taken, id, response, ticket; };
 
 // A beat of a stream port. Verilator keeps wide ports as words, the lowest first: on a little-endian machine their bytes are the stream's.
-constexpr uint32_t kStreamInBytes = sizeof(Vtensorpress_engine::s_axis_raw_tdata);
-constexpr uint32_t kStreamOutBytes = sizeof(Vtensorpress_engine::m_axis_raw_tdata);
+template <class Top>
+constexpr uint32_t stream_in_bytes() {
+    if constexpr (requires(Top &t) { t.s_axis_raw_tdata; }) return sizeof(Top::s_axis_raw_tdata);
+    else return kWordBytes;
+}
+template <class Top>
+constexpr uint32_t stream_out_bytes() {
+    if constexpr (requires(Top &t) { t.m_axis_raw_tdata; }) return sizeof(Top::m_axis_raw_tdata);
+    else return kWordBytes;
+}
+constexpr uint32_t kStreamInBytes = stream_in_bytes<Vtop>();
+constexpr uint32_t kStreamOutBytes = stream_out_bytes<Vtop>();
 constexpr uint32_t kMostStreamBytes = 16;
 static_assert(kStreamInBytes <= kMostStreamBytes && kStreamOutBytes <= kMostStreamBytes, "stream ports have at most 16 bytes");
 struct StreamBeat { std::array<uint8_t, kMostStreamBytes> data; uint32_t keep; bool last; };
@@ -104,9 +120,13 @@ struct Hold {
     uint64_t a = 0, b = 0, c = 0;
 };
 
-struct Device {
+template <class Top>
+struct Harness {
+    static constexpr bool kAxi3 = requires(Top &t) { t.m_axi_wid; };
+    static constexpr bool kStreams = requires(Top &t) { t.s_axis_raw_tvalid; };
+
     std::unique_ptr<VerilatedContext> context;
-    std::unique_ptr<Vtensorpress_engine> top;
+    std::unique_ptr<Top> top;
 #ifdef TP_TRACE
     std::unique_ptr<TraceFile> trace;
 #endif
@@ -123,7 +143,7 @@ struct Device {
     uint32_t read_latency = 40, write_latency = 20, read_limit = 4, write_limit = 4;
     int64_t read_rate = kOne, write_rate = kOne, shared_rate = 0;  // beats a cycle, fixed point; shared 0 = unlimited
     int64_t read_tokens = 0, write_tokens = 0, shared_tokens = 0;
-    bool dead = false, address_waits_for_data = false, check_windows = true;
+    bool dead = false, address_waits_for_data = false, check_windows = true, half_width = false;
     bool is_ddr3 = false;
     tensorpress::Ddr3 ddr3;
     Fault read_fault, write_fault;
@@ -147,7 +167,7 @@ struct Device {
 
     // AXI4-Lite master
     bool lite_aw = false, lite_w = false, lite_b = false, lite_ar = false, lite_r = false;
-    uint32_t lite_address = 0, lite_data = 0, lite_response = 0;
+    uint32_t lite_address = 0, lite_data = 0, lite_response = 0, lite_id = 0;
 
     Hold hold_ar, hold_aw, hold_w, hold_m, hold_lite_b, hold_lite_r;
 
@@ -162,7 +182,7 @@ struct Device {
         violation = text;
     }
 
-    Device(uint8_t *memory_bytes, uint64_t memory_base, uint64_t memory_size, uint64_t seed, const char *trace_path)
+    Harness(uint8_t *memory_bytes, uint64_t memory_base, uint64_t memory_size, uint64_t seed, const char *trace_path)
         : context(new VerilatedContext), memory(memory_bytes), base(memory_base), size(memory_size) {
         random.state = seed * 2 + 1;
         context->randReset(2);  // registers without a reset start with anything
@@ -170,7 +190,7 @@ struct Device {
 #ifdef TP_TRACE
         context->traceEverOn(true);
 #endif
-        top.reset(new Vtensorpress_engine(context.get(), "TOP"));
+        top.reset(new Top(context.get(), "TOP"));
 #ifdef TP_TRACE
         if (trace_path && *trace_path) {
             trace.reset(new TraceFile);
@@ -183,7 +203,7 @@ struct Device {
         idle_inputs();
     }
 
-    ~Device() {
+    ~Harness() {
         top->final();
 #ifdef TP_TRACE
         if (trace) trace->close();
@@ -201,7 +221,7 @@ struct Device {
         top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = top->s_axi_arvalid = top->s_axi_rready = 0;
         top->s_axi_wstrb = 0xF;
         top->m_axi_arready = top->m_axi_rvalid = top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
-        top->s_axis_raw_tvalid = top->m_axis_raw_tready = 0;
+        if constexpr (kStreams) top->s_axis_raw_tvalid = top->m_axis_raw_tready = 0;
     }
 
     void clear_bus_state() {
@@ -224,7 +244,7 @@ struct Device {
         clear_bus_state();
         idle_inputs();
         in_reset = false;
-        for (uint32_t i = 0; i < 2; ++i) tick();
+        for (uint32_t i = 0; i < 8; ++i) tick();  // a reset that is synchronised lasts a little longer
     }
 
     void check_hold(Hold &hold, const char *channel, bool valid, bool ready, uint64_t a, uint64_t b, uint64_t address, uint64_t c = 0) {
@@ -248,6 +268,7 @@ struct Device {
     }
 
     void check_burst(const char *channel, uint64_t address, uint32_t beats, uint32_t size_code, uint32_t burst) {
+        if (half_width) fail("%s: burst at 0x%llx while the port is set to 32 bits", channel, (unsigned long long)address);
         if (beats > kMaxBeats) fail("%s: burst of %u beats at 0x%llx, at most %u", channel, beats, (unsigned long long)address, kMaxBeats);
         if (burst != 1) fail("%s: burst type %u at 0x%llx, not INCR", channel, burst, (unsigned long long)address);
         if (size_code != 3) fail("%s: size %u at 0x%llx, not 8 bytes", channel, size_code, (unsigned long long)address);
@@ -259,7 +280,7 @@ struct Device {
     bool in_memory(uint64_t address) const { return address >= base && address + kWordBytes <= base + size; }
 
     void tick() {
-        Vtensorpress_engine &t = *top;
+        Top &t = *top;
         t.aclk = 0;
         t.eval();
 #ifdef TP_TRACE
@@ -267,8 +288,9 @@ struct Device {
 #endif
 
         if (in_reset) {
-            if (reset_age > 2 && (t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_bvalid || t.s_axi_rvalid || t.m_axis_raw_tvalid))
-                fail("reset: a valid output is high");
+            bool high = t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_bvalid || t.s_axi_rvalid;
+            if constexpr (kStreams) high = high || t.m_axis_raw_tvalid;
+            if (high && reset_age > 4) fail("reset: a valid output is high");
             t.aclk = 1;
             t.eval();
 #ifdef TP_TRACE
@@ -289,14 +311,18 @@ struct Device {
         const uint32_t ar_beats = uint32_t(t.m_axi_arlen) + 1, aw_beats = uint32_t(t.m_axi_awlen) + 1, w_strobe = t.m_axi_wstrb;
         const uint32_t ar_id = t.m_axi_arid, aw_id = t.m_axi_awid;
         const bool w_last = t.m_axi_wlast;
-        const bool in = t.s_axis_raw_tvalid && t.s_axis_raw_tready;
-        const bool out = t.m_axis_raw_tvalid && t.m_axis_raw_tready;
+        bool in = false, out = false, out_last = false;
         std::array<uint8_t, kMostStreamBytes> out_data{};
-        memcpy(out_data.data(), &t.m_axis_raw_tdata, kStreamOutBytes);
+        uint32_t out_keep = 0;
+        if constexpr (kStreams) {
+            in = t.s_axis_raw_tvalid && t.s_axis_raw_tready;
+            out = t.m_axis_raw_tvalid && t.m_axis_raw_tready;
+            memcpy(out_data.data(), &t.m_axis_raw_tdata, kStreamOutBytes);
+            out_keep = t.m_axis_raw_tkeep;
+            out_last = t.m_axis_raw_tlast;
+        }
         uint64_t out_words[2];
         memcpy(out_words, out_data.data(), sizeof out_words);
-        const uint32_t out_keep = t.m_axis_raw_tkeep;
-        const bool out_last = t.m_axis_raw_tlast;
         const bool lite_aw_taken = t.s_axi_awvalid && t.s_axi_awready, lite_w_taken = t.s_axi_wvalid && t.s_axi_wready;
         const bool lite_b_taken = t.s_axi_bvalid && t.s_axi_bready, lite_ar_taken = t.s_axi_arvalid && t.s_axi_arready;
         const bool lite_r_taken = t.s_axi_rvalid && t.s_axi_rready;
@@ -307,12 +333,20 @@ struct Device {
         check_hold(hold_aw, "AW", t.m_axi_awvalid, t.m_axi_awready, aw_address, aw_beats | aw_id << 16 | t.m_axi_awburst << 20, aw_address);
         check_hold(hold_w, "W", t.m_axi_wvalid, t.m_axi_wready, w_data, w_strobe | uint32_t(w_last) << 8,
                    writes_filled < writes.size() ? writes[writes_filled].address + writes[writes_filled].taken * kWordBytes : 0);
-        check_hold(hold_m, "m_axis_raw", t.m_axis_raw_tvalid, t.m_axis_raw_tready, out_words[0], out_words[1], stream_out.size(),
+        if constexpr (kStreams)
+            check_hold(hold_m, "m_axis_raw", t.m_axis_raw_tvalid, t.m_axis_raw_tready, out_words[0], out_words[1], stream_out.size(),
                    out_keep | uint32_t(out_last) << kMostStreamBytes);
-        check_hold(hold_lite_b, "AXI4-Lite B", t.s_axi_bvalid, t.s_axi_bready, t.s_axi_bresp, 0, lite_address);
-        check_hold(hold_lite_r, "AXI4-Lite R", t.s_axi_rvalid, t.s_axi_rready, t.s_axi_rdata, t.s_axi_rresp, lite_address);
-        if (t.s_axi_bvalid && (!lite_b || lite_aw || lite_w)) fail("AXI4-Lite B: a response before the write (address 0x%x)", lite_address);
-        if (t.s_axi_rvalid && (!lite_r || lite_ar)) fail("AXI4-Lite R: a response before the read (address 0x%x)", lite_address);
+        check_hold(hold_lite_b, "CPU port B", t.s_axi_bvalid, t.s_axi_bready, t.s_axi_bresp, 0, lite_address);
+        check_hold(hold_lite_r, "CPU port R", t.s_axi_rvalid, t.s_axi_rready, t.s_axi_rdata, t.s_axi_rresp, lite_address);
+        if (t.s_axi_bvalid && (!lite_b || lite_aw || lite_w)) fail("CPU port B: a response before the write (address 0x%x)", lite_address);
+        if (t.s_axi_rvalid && (!lite_r || lite_ar)) fail("CPU port R: a response before the read (address 0x%x)", lite_address);
+        if constexpr (kAxi3) {
+            if (t.s_axi_bvalid && t.s_axi_bid != lite_id) fail("CPU port B: ID 0x%x, asked with 0x%x", t.s_axi_bid, lite_id);
+            if (t.s_axi_rvalid && t.s_axi_rid != lite_id) fail("CPU port R: ID 0x%x, asked with 0x%x", t.s_axi_rid, lite_id);
+            if (t.s_axi_rvalid && !t.s_axi_rlast) fail("CPU port R: no RLAST with a single beat (address 0x%x)", lite_address);
+            if (ar && t.m_axi_arlock) fail("AR: locked access at 0x%llx", (unsigned long long)ar_address);
+            if (aw && t.m_axi_awlock) fail("AW: locked access at 0x%llx", (unsigned long long)aw_address);
+        }
 
         if (ar) {
             check_burst("AR", ar_address, ar_beats, t.m_axi_arsize, t.m_axi_arburst);
@@ -334,6 +368,8 @@ struct Device {
         if (w) {
             // W is accepted only for a burst whose address has come, so there is one
             WriteBurst &burst = writes[writes_filled];
+            if constexpr (kAxi3)
+                if (t.m_axi_wid != burst.id) fail("W: WID %u, AWID %u, burst at 0x%llx", t.m_axi_wid, burst.id, (unsigned long long)burst.address);
             const uint64_t address = burst.address + uint64_t(burst.taken) * kWordBytes;
             const bool is_last = ++burst.taken == burst.beats;
             if (w_last != is_last)
@@ -434,16 +470,18 @@ struct Device {
                 t.m_axi_bresp = writes.front().response;
             }
         }
-        if (!t.s_axis_raw_tvalid || in) {
-            t.s_axis_raw_tvalid = !stream_in.empty() && !stall[STREAM_IN].blocked(random);
-            if (t.s_axis_raw_tvalid) {
-                const StreamBeat &beat = stream_in.front();
-                memcpy(&t.s_axis_raw_tdata, beat.data.data(), kStreamInBytes);
-                t.s_axis_raw_tkeep = beat.keep;
-                t.s_axis_raw_tlast = beat.last;
+        if constexpr (kStreams) {
+            if (!t.s_axis_raw_tvalid || in) {
+                t.s_axis_raw_tvalid = !stream_in.empty() && !stall[STREAM_IN].blocked(random);
+                if (t.s_axis_raw_tvalid) {
+                    const StreamBeat &beat = stream_in.front();
+                    memcpy(&t.s_axis_raw_tdata, beat.data.data(), kStreamInBytes);
+                    t.s_axis_raw_tkeep = beat.keep;
+                    t.s_axis_raw_tlast = beat.last;
+                }
             }
+            t.m_axis_raw_tready = !stall[STREAM_OUT].blocked(random);
         }
-        t.m_axis_raw_tready = !stall[STREAM_OUT].blocked(random);
 
         if (!t.s_axi_awvalid || lite_aw_taken) t.s_axi_awvalid = lite_aw && !stall[LITE].blocked(random);
         if (!t.s_axi_wvalid || lite_w_taken) t.s_axi_wvalid = lite_w && !stall[LITE].blocked(random);
@@ -452,11 +490,21 @@ struct Device {
         t.s_axi_rready = lite_r && !stall[LITE].blocked(random);
     }
 
+    void forget_stream_in() {
+        stream_in.clear();
+        if constexpr (kStreams) top->s_axis_raw_tvalid = 0;
+    }
+
     bool lite_write(uint32_t address, uint32_t data, uint64_t limit) {
         lite_address = address;
         lite_aw = lite_w = lite_b = true;
         top->s_axi_awaddr = address;
         top->s_axi_wdata = data;
+        if constexpr (kAxi3) {
+            top->s_axi_awid = lite_id = random.next() & 0xFFF;
+            top->s_axi_awlen = 0;
+            top->s_axi_wlast = 1;
+        }
         for (uint64_t i = 0; i < limit && lite_b && violation.empty(); ++i) tick();
         return !lite_b;
     }
@@ -465,10 +513,16 @@ struct Device {
         lite_address = address;
         lite_ar = lite_r = true;
         top->s_axi_araddr = address;
+        if constexpr (kAxi3) {
+            top->s_axi_arid = lite_id = random.next() & 0xFFF;
+            top->s_axi_arlen = 0;
+        }
         for (uint64_t i = 0; i < limit && lite_r && violation.empty(); ++i) tick();
         return !lite_r;
     }
 };
+
+using Device = Harness<Vtop>;
 
 enum Answer { kDone = 0, kCycles = 1, kViolation = 2, kSilent = 3, kBadResponse = 4 };
 
@@ -505,6 +559,7 @@ int tp_configure(Device *d, const char *name, double value) {
     } else if (key == "dead") d->dead = value != 0;
     else if (key == "address_waits_for_data") d->address_waits_for_data = value != 0;
     else if (key == "check_windows") d->check_windows = value != 0;
+    else if (key == "half_width") d->half_width = value != 0;
     else {
         for (int c = 0; c < CHANNELS; ++c) {
             if (key == std::string("stall_") + kChannelNames[c]) { d->stall[c].probability = static_cast<uint32_t>(value * 65536); return 0; }
@@ -590,8 +645,7 @@ int64_t tp_stream_last(Device *d, int pop) {
 
 // Forgets what was not sent and what was not received. A beat that is already offered on s_axis_raw is withdrawn: the partner is reset.
 void tp_stream_clear(Device *d) {
-    d->stream_in.clear();
-    d->top->s_axis_raw_tvalid = 0;
+    d->forget_stream_in();
     d->stream_out_base += d->stream_out.size();
     d->stream_out.clear();
     d->stream_out_lasts.clear();

@@ -127,20 +127,21 @@ class Build:
     Parameters
     ----------
     parameters : mapping of str to int
-        Verilog parameters of the engine, for example ``{"LANES": 8}``; those not named keep the RTL's defaults.
+        Verilog parameters of the top, for example ``{"LANES": 8}``; those not named keep the RTL's defaults.
     optimise : int
         Compiler's -O level for the simulation loop: 1 builds faster, 2 runs faster.
     trace : {None, "vcd", "fst"}
         Build for waveforms of this kind (several times slower).
-    top : str
-        Module that is built.
+    core, top : str
+        FuseSoC core whose files are built, and the module.
     verilog : tuple of path
-        Its files, where it is not the engine but a module with the engine's ports.
+        Other files than the core's, where they are not the engine but a module with its ports.
     """
 
     parameters: Mapping[str, int]
     optimise: int = 2
     trace: Literal["vcd", "fst"] | None = None
+    core: str = CORE
     top: str = TOP
     verilog: tuple[Path, ...] = ()
 
@@ -199,8 +200,8 @@ def _run(command: Sequence[str], what: str, **options: Any) -> str:
     return done.stdout
 
 
-@functools.lru_cache(maxsize=4)
-def _sources(root: Path) -> _Sources:
+@functools.lru_cache(maxsize=8)
+def _sources(root: Path, core: str) -> _Sources:
     """Ask FuseSoC for the files of the core."""
     try:
         import fusesoc  # noqa: F401
@@ -224,12 +225,12 @@ def _sources(root: Path) -> _Sources:
             "--no-export",
             f"--work-root={work}",
             "--target=default",
-            CORE,
+            core,
         ]
-        _run(command, f"fusesoc --setup {CORE}", cwd=root)
+        _run(command, f"fusesoc --setup {core}", cwd=root)
         found = sorted(work.glob("*.eda.yml"))
         if len(found) != 1:
-            raise BuildError(f"fusesoc --setup {CORE} wrote {len(found)} files *.eda.yml, expected one")
+            raise BuildError(f"fusesoc --setup {core} wrote {len(found)} files *.eda.yml, expected one")
         description = yaml.safe_load(found[0].read_text())
         verilog, includes, cpp = [], [], []
         for file in description["files"]:
@@ -242,7 +243,7 @@ def _sources(root: Path) -> _Sources:
             elif kind.startswith("cppSource"):
                 cpp.append(path)
     if not verilog or len(cpp) != 1:
-        raise BuildError(f"{CORE} names {len(verilog)} Verilog files and {len(cpp)} C++ files: its dependencies are incomplete")
+        raise BuildError(f"{core} names {len(verilog)} Verilog files and {len(cpp)} C++ files: its dependencies are incomplete")
     return _Sources(tuple(verilog), tuple(includes), tuple(cpp))
 
 
@@ -287,7 +288,7 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     """
     tell = progress or _tell
     root = checkout()
-    sources = _sources(root)
+    sources = _sources(root, spec.core)
     if spec.verilog:
         sources = replace(sources, verilog=spec.verilog)
     compiler = os.environ.get("CXX", "g++")
@@ -311,7 +312,8 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     recipe = "".join(inspect.getsource(function) for function in (_compile, _runtime_object, _defines))
     version = _run([compiler, "--version"], compiler)
     digest.update(json.dumps([spec.top, sorted(spec.parameters.items()), spec.optimise, spec.trace, version, recipe]).encode())
-    parts = [spec.top] if spec.top != TOP else [f"{key.lower()}{value}" for key, value in sorted(spec.parameters.items())]
+    parts = [] if spec.top == TOP else [spec.top]
+    parts += [f"{key.lower()}{value}" for key, value in sorted(spec.parameters.items())]
     name = "-".join(parts + ([spec.trace] if spec.trace else [])) or "default"
     folder = cache_folder()
     library = folder / f"{name}-{digest.hexdigest()[:16]}.so"
@@ -352,7 +354,7 @@ def _defines(trace: str | None) -> list[str]:
 
 def _compile(spec: Build, sources: _Sources, environment: dict[str, str], include: Path, compiler: str, scratch: Path) -> Path:
     generated = scratch / "generated"
-    verilate = ["verilator", "--cc", "--top-module", spec.top, "--prefix", f"V{TOP}", "--Mdir", str(generated), "--language", "1364-2005"]
+    verilate = ["verilator", "--cc", "--top-module", spec.top, "--prefix", "Vtop", "--Mdir", str(generated), "--language", "1364-2005"]
     verilate += ["-O3", "--x-assign", "fast", "--x-initial", "unique", "--noassert", "-Wno-fatal", "--output-split", "10000"]
     verilate += [f"-G{name}={value}" for name, value in sorted(spec.parameters.items())]
     verilate += [f"+incdir+{folder}" for folder in sorted({str(file.parent) for file in sources.includes})]
@@ -425,6 +427,9 @@ def _load(path: Path) -> ctypes.CDLL:
 class VerilatedDevice(PoolDevice):
     """The Verilated engine as a device. Use it as a context manager, or call :meth:`close`.
 
+    A subclass with another `core` and `top` has the same memory, CPU port and checker around another top (see
+    ``cores/verilated/verilated_device.cpp``).
+
     Parameters
     ----------
     lanes : int
@@ -467,6 +472,7 @@ class VerilatedDevice(PoolDevice):
     name = "verilated"
     has_cycles = True
     has_interrupt = True
+    core, top = CORE, TOP
 
     def __init__(
         self,
@@ -503,7 +509,7 @@ class VerilatedDevice(PoolDevice):
                 raise InputError(f"trace file {os.fspath(trace)!r}: the name must end in .vcd or .fst")
             kind = "fst" if suffix == ".fst" else "vcd"
         self.closed = True  # until it is open
-        spec = Build({k: v for k, v in asked.items() if v is not None}, optimise, kind)
+        spec = Build({k: v for k, v in asked.items() if v is not None}, optimise, kind, self.core, self.top)
         if design is not None:
             spec = replace(spec, parameters={}, top=design[0], verilog=tuple(Path(file).resolve() for file in design[1]))
         self.library_path = build(spec, progress)
