@@ -34,7 +34,6 @@ ENGINE = "tensorpress:ip:tensorpress"
 ENGINE_TOP = "tensorpress_engine"
 BUILDS: tuple[dict[str, int], ...] = (
     {},
-    {"CODECS": 15},
     {"LANES": 1, "BLOCK_BYTES": 512, "CODECS": 3},
     {"LANES": 16, "BLOCK_BYTES": 16384},
 )

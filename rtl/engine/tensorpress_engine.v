@@ -15,7 +15,7 @@
 module tensorpress_engine #(
     parameter LANES             = 8,     // lanes, 1..16
     parameter BLOCK_BYTES       = 4096,  // largest raw block in bytes, power of two, 512..16384
-    parameter CODECS            = 3,     // mask of the codecs built: bit 0 raw (always), 1 zvc, 2 ebpc, 3 apack
+    parameter CODECS            = 15,    // mask of the codecs built: bit 0 raw (always), 1 zvc, 2 ebpc, 3 apack
     parameter READ_OUTSTANDING  = 8,     // read bursts on the way, 2..16
     parameter WRITE_OUTSTANDING = 8,     // write bursts on the way, 2..16
     parameter APACK_CODERS      = 8      // S, interleaved coders of an apack block

@@ -430,7 +430,8 @@ def test_rate(rtl: VerilatedDevice, rtl_engine: Engine, kind: str, endpoint: Lit
 # ---- other builds
 
 
-@pytest.mark.parametrize(("lanes", "options"), [(1, {}), (3, {"codecs": 0b1111}), (16, {})])  # 16 lanes of everything build for minutes
+# 16 lanes with all codecs take minutes to build
+@pytest.mark.parametrize(("lanes", "options"), [(1, {"codecs": 0b0011}), (3, {}), (16, {"codecs": 0b0011})])
 def test_lane_counts(lanes: int, options: dict[str, Any]) -> None:
     """Other builds make the same bytes: the image does not depend on the number of lanes."""
     device = verilated(lanes=lanes, **SMALL_BUILD, **options)
