@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from model_files import onnx_qdq
 from tensorpress.cli.app import app
 from tensorpress.codecs import Coding, encode
 from tensorpress.demo import DEMO_TENSORS
@@ -16,8 +17,9 @@ from tensorpress.errors import InputError
 from tensorpress.experiments import apack, cdma, digits, ebpc
 from tensorpress.experiments.network import Network, channels, find_layers, load_networks, make_network
 from tensorpress.experiments.papers import CLAIMS
-from tensorpress.experiments.sizes import as_float32, channel_first, coded_size, floats, in_format, zero_share
+from tensorpress.experiments.sizes import as_float32, below_zero, channel_first, coded_size, floats, in_format, peer_bits, zero_share
 from tensorpress.experiments.summary import deviation, mean
+from tensorpress.peers import coded_bits
 from tensorpress.tensors import NamedTensor
 
 
@@ -112,6 +114,23 @@ def test_channels_of_both_layouts():
     assert channels(replace(shaped("act/a", 1, 7, 7, 7), channel_axis=1)) == 7 and channels(shaped("act/a", 40, 128)) == 128
 
 
+def test_model_file_with_inputs(tmp_path):
+    pytest.importorskip("onnxruntime")
+    random = np.random.default_rng(4)
+    for name in ("one", "two"):
+        np.save(tmp_path / f"{name}.npy", random.normal(0, 1, (1, 3, 8, 8)).astype(np.float32))
+    model, notes = onnx_qdq(tmp_path / "net.onnx"), []
+    network = load_networks([model], inputs=[tmp_path], note=notes.append)[0]
+    assert network.name == "net" and list(network.frames) == ["one", "two"] and "left out" in notes[0]
+    convolution = next(layer for layer in network.layers() if layer.weight is not None)
+    assert convolution.macs == 4 * 3 * 9 * 36 and convolution.output.op == "Relu"
+    sizes = apack.footprint(network)
+    costs = apack.accelerate(network, sizes, apack.Accelerator())
+    assert {cost.frame for cost in costs} == {"one", "two"} and len({size.key for size in sizes}) == len(sizes)
+    with pytest.raises(InputError, match="no file is one"):
+        load_networks([DEMO_TENSORS], inputs=[tmp_path])
+
+
 def test_network_of_nothing_known():
     assert [one.name for one in make_network("n", [shaped("other/a", 4)]).weights] == ["other/a"]
     with pytest.raises(InputError, match="neither weights nor activations"):
@@ -139,6 +158,16 @@ def test_float32_keeps_the_zeros():
     wide = as_float32(quantised)
     assert wide.array.tolist() == [[0.0, 1.0, 133.0, 0.0]] and wide.width == 32 and zero_share(wide) == zero_share(quantised) == 0.5
     assert channel_first(shaped("act/a", 1, 4, 5, 6)).array.shape == (1, 6, 4, 5)
+
+
+def test_ebpc_reads_maps_behind_a_relu_as_unsigned():
+    random = np.random.default_rng(2)
+    u = np.maximum(random.normal(40, 60, 4096), 0).astype(np.uint8)  # up to 255 above zero
+    stored = tensor("act/x", (u.astype(np.int16) - 128).astype(np.int8), zero=-128)
+    assert not below_zero(stored) and below_zero(replace(stored, zero_point=0)) and not below_zero(tensor("act/x", np.zeros(2, np.float32)))
+    best = min(coded_bits("ebpc-whole", stored.values, 8, zero=128, signed=signed) for signed in (False, True))
+    assert peer_bits(stored, "ebpc-whole") == best
+    assert coded_size(stored, "ebpc") == encode(stored.values, Coding("ebpc", zero=128, signed=False)).nbytes
 
 
 def test_coded_size_is_what_the_engine_stores():
@@ -177,9 +206,9 @@ def test_layer_cost_by_hand():
     layer = find_layers([weight], [source, output])[1]
     assert layer.macs == 100 * 32
     sizes = {
-        "act/in": size_of("act/in", "act", 400, 8, 1600),
-        "weight/w": size_of("weight/w", "weight", 32, 8, 128),
-        "act/out": size_of("act/out", "act", 800, 8, 3200),
+        ("", "act/in"): size_of("act/in", "act", 400, 8, 1600),
+        ("", "weight/w"): size_of("weight/w", "weight", 32, 8, 128),
+        ("", "act/out"): size_of("act/out", "act", 800, 8, 3200),
     }
     machine = apack.Accelerator(macs_per_cycle=10, clock_mhz=1, memory_gb_s=0.001, reuse=4, batch=2)
     cost = apack.layer_cost(layer, sizes, machine)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +29,20 @@ group = typer.Typer(
 
 Networks = Annotated[
     list[Path],
-    typer.Argument(metavar="NETWORK...", help="Files of weights and activations: .npz, .safetensors, .tpz.", show_default=False),
+    typer.Argument(
+        metavar="NETWORK...", help="Weights and activations: .npz, .safetensors, .tpz; models: .tflite, .onnx.", show_default=False
+    ),
 ]
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--inputs",
+        metavar="DIR|FILE",
+        help="What models (.tflite, .onnx) are run with: .npz, .npy, images, or folders of them. Without: random numbers.",
+        rich_help_panel=o.TENSORS,
+    ),
+]
+Layers = Annotated[bool, typer.Option("--layers", help="Print the tables of all layers, too.", rich_help_panel=o.OUTPUT)]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="DIR", help="Write the tables as CSV and the plots as PNG there.", rich_help_panel=o.OUTPUT),
@@ -53,6 +65,19 @@ class Outcome:
         """Keep rows for JSON and CSV under the name of a table."""
         self.tables[table] = list(rows)
         self.report.rows += [{"experiment": self.experiment, "table": table, **row} for row in rows]
+
+    def listing(self, title: str, rows: Sequence[dict[str, Any]], columns: dict[str, tuple[str, Callable[[Any], str]]]) -> None:
+        """Print a table: field of the rows -> heading and how to write it."""
+        numbers = {field for field, (_heading, write) in columns.items() if write is not str}
+        table = make_table(*((heading, "r" if field in numbers else "l") for field, (heading, _write) in columns.items()), title=title)
+        for row in rows:
+            table.add_row(
+                *(
+                    write(row.get(field)) if write is not str else self.report.name(str(row[field]), 110)
+                    for field, (_, write) in columns.items()
+                )
+            )
+        self.report.table(table)
 
     def claims(self, measured: dict[str, float | None]) -> None:
         """Print the paper's figures, and beside those with a counterpart (by the text of the claim) the measured one."""
@@ -97,9 +122,9 @@ class Outcome:
         self.report.finish()
 
 
-def load(files: Sequence[Path], manifest: Path | None) -> list[Network]:
-    """The networks of the files."""
-    return load_networks(files, manifest=manifest)
+def load(files: Sequence[Path], inputs: Sequence[Path] | None, manifest: Path | None, outcome: Outcome) -> list[Network]:
+    """The networks of the files; what the importers have to say becomes notes."""
+    return load_networks(files, inputs=inputs or (), manifest=manifest, note=outcome.report.note)
 
 
 def times(value: float | None) -> str:
@@ -115,6 +140,8 @@ def apack(
     networks: Networks,
     out: Out = None,
     json: o.Json = None,
+    layers: Layers = False,
+    inputs: Inputs = None,
     manifest: o.Manifest = None,
     tables: Annotated[
         str,
@@ -158,8 +185,8 @@ def apack(
         decode_pj,
     )
     outcome = Outcome("apack", json, out)
-    loaded = load(networks, manifest)
-    rows, tensors, layers = [], [], []
+    loaded = load(networks, inputs, manifest, outcome)
+    rows, tensors, layer_rows = [], [], []
     curves: dict[str, list[tuple[float, float]]] = {}
     with progress(sum(len(one.weights) + len(one.activations) for one in loaded), "coding") as step:
         for network in loaded:
@@ -167,7 +194,7 @@ def apack(
             costs = model.accelerate(network, sizes, accelerator)
             rows.append(model.summarise(network, sizes, costs))
             tensors += [size.row() for size in sizes]
-            layers += [cost.row() for cost in costs]
+            layer_rows += [cost.row() for cost in costs]
             curves[network.name] = model.sweep(network, sizes, accelerator, [2.0**power for power in range(-4, 7)])
     methods = ("apack", *model.BASELINES)
     listing = make_table(
@@ -204,9 +231,14 @@ def apack(
             times(row["energy"]),
         )
     outcome.report.table(listing)
+    if layers:
+        micro = {f"{name}_us": (f"{title}\nus", decimal) for name, title in (("compute", "MACs"), ("raw", "raw"), ("coded", "APack"))}
+        columns = {"network": ("\nnetwork", str), "frame": ("\nframe", str), "layer": ("\nlayer", str), "kind": ("\nkind", str)}
+        traffic = {"macs": ("\nMACs", integer), "raw_bytes": ("traffic\nraw", integer), "coded_bytes": ("bytes\nAPack", integer)}
+        outcome.listing("Layers of each frame", layer_rows, {**columns, **traffic, **micro})
     outcome.keep("networks", rows)
     outcome.keep("tensors", tensors)
-    outcome.keep("layers", layers)
+    outcome.keep("layers", layer_rows)
     outcome.keep("sweep", [{"network": name, "memory_gb_s": x, "speedup": y} for name, points in curves.items() for x, y in points])
     outcome.claims(dict(zip((one.what for one in CLAIMS["apack"]), model.measured(rows), strict=True)))
     outcome.report.line("`here` are means over the networks with 8-bit weights and 8-bit activations.")
@@ -225,6 +257,8 @@ def ebpc(
     networks: Networks,
     out: Out = None,
     json: o.Json = None,
+    layers: Layers = False,
+    inputs: Inputs = None,
     manifest: o.Manifest = None,
     order: Annotated[
         str,
@@ -246,7 +280,7 @@ def ebpc(
     if order not in ("channel-first", "c"):
         raise InputError(f"order {order!r} is not channel-first or c")
     outcome = Outcome("ebpc", json, out)
-    loaded = load(networks, manifest)
+    loaded = load(networks, inputs, manifest, outcome)
     sizes: list[model.MapSize] = []
     converted: list[model.MapSize] = []
     training: model.Training | None = None
@@ -278,8 +312,15 @@ def ebpc(
     for row in rows:
         listing.add_row(outcome.report.name(row["network"], 90), row["format"], row["which"], *cells(row))
     outcome.report.table(listing)
+    maps = [size.row() for size in sizes]
+    if layers:
+        columns = {"network": ("network", str), "frame": ("frame", str), "layer": ("layer", str), "format": ("format", str)}
+        ratios = {
+            f"{one}_ratio": (title.replace("\n", " "), decimal) for one, title in (*model.METHODS.items(), (model.STORED, "EBPC stored"))
+        }
+        outcome.listing("Maps, raw / coded", maps, {**columns, "values": ("values", integer), "zeros": ("zeros %", percent), **ratios})
     outcome.keep("networks", rows)
-    outcome.keep("maps", [size.row() for size in sizes])
+    outcome.keep("maps", maps)
 
     varied = model.frames(sizes) + (model.frames(training.frames) if training else [])
     if varied:
@@ -329,7 +370,8 @@ def ebpc(
             f"The digits' network gets {100 * training.accuracy:.1f} % of the held-out digits right after {counted(epochs, 'epoch')}."
         )
         outcome.keep("training", epoch_rows)
-    outcome.claims({})
+    outcome.claims(model.measured(rows))
+    outcome.report.line("`here`: all maps of the networks of that name in their own number format; least and largest gain of the networks.")
     drawn: list[Path | None] = []
     if outcome.draws():
         if rows:
@@ -353,6 +395,8 @@ def cdma(
     networks: Networks,
     out: Out = None,
     json: o.Json = None,
+    layers: Layers = False,
+    inputs: Inputs = None,
     manifest: o.Manifest = None,
     width: Annotated[
         str,
@@ -379,16 +423,16 @@ def cdma(
     outcome = Outcome("cdma", json, out)
     rows, layer_rows = [], []
     steps: dict[str, list[model.Offload]] = {}
-    loaded = load(networks, manifest)
+    loaded = load(networks, inputs, manifest, outcome)
     with progress(sum(len(one.layers()) for one in loaded), "coding") as step:
         for network in loaded:
             if not network.frames:
                 outcome.report.note(f"{network.name} has no activations: left out")
                 continue
-            layers = model.offloads(network, trainer, methods, width=width, step=step)
-            steps[network.name] = layers
-            rows.append(model.summarise(network, layers, trainer, methods))
-            layer_rows += [layer.row(trainer) for layer in layers]
+            offloads = model.offloads(network, trainer, methods, width=width, step=step)
+            steps[network.name] = offloads
+            rows.append(model.summarise(network, offloads, trainer, methods))
+            layer_rows += [offload.row(trainer) for offload in offloads]
     if not rows:
         raise InputError("none of the networks has activations to offload")
     held = "float32" if width == "32" else "as in the file"
@@ -416,10 +460,16 @@ def cdma(
             percent(row["gain_limit"]),
         )
     outcome.report.table(listing)
+    if layers:
+        columns = {"network": ("\nnetwork", str), "layer": ("\nlayer", str), "kind": ("\nkind", str)}
+        works = {"forward_us": ("forward\nus", decimal), "backward_us": ("backward\nus", decimal)}
+        moves = {"offloaded_bytes": ("offloaded\nbytes", integer), "zeros": ("zeros\n%", percent), "vdnn_us": ("vDNN\nus", decimal)}
+        each = {f"{one}_{field}": (f"{one}\n{field}", decimal) for one in methods for field in ("ratio", "us")}
+        outcome.listing("Layers: work, and the transfer of what they offload", layer_rows, {**columns, **works, **moves, **each})
     outcome.keep("networks", rows)
     outcome.keep("layers", layer_rows)
     ratios = [2 ** (power / 2) for power in range(11)]
-    curves = {name: model.gain_curve(layers, trainer, ratios) for name, layers in steps.items()}
+    curves = {name: model.gain_curve(offloads, trainer, ratios) for name, offloads in steps.items()}
     outcome.keep("curve", [{"network": name, "ratio": x, "gain": y} for name, points in curves.items() for x, y in points])
     here = model.measured(rows)
     outcome.claims(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputError
+from ..tensors import NamedTensor
 from .network import Layer, Network, frame_name, layer_name
 from .sizes import coded_size, peer_bits, profiled_table, raw_bits
 from .summary import mean, total
@@ -81,7 +82,7 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class TensorSize:
-    """Sizes of one tensor, in bits; ``coded`` has a method for each name, None where it does not take the width."""
+    """Sizes of one tensor, in bits; ``coded`` has a method for each name, None where it does not take the width. Frames may share names."""
 
     network: str
     name: str
@@ -92,6 +93,11 @@ class TensorSize:
     raw: int
     coded: dict[str, int | None] = field(repr=False)
     table: str = "own"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Frame and name: unique in a network."""
+        return self.frame, self.name
 
     def row(self) -> dict[str, Any]:
         """For JSON and CSV, sizes in bytes."""
@@ -143,13 +149,12 @@ def footprint(
         size = coded_size(tensor, "apack", table=table, block_bytes=block_bytes)
         coded: dict[str, int | None] = {"apack": None if size is None else 8 * size}
         coded.update({method: peer_bits(tensor, method) for method in baselines})
-        frame = frame_name(tensor) if tensor.kind == "act" else ""
         result.append(
             TensorSize(
                 network.name,
                 tensor.name,
                 tensor.kind,
-                frame,
+                _key(tensor)[0],
                 tensor.width,
                 int(tensor.array.size),
                 raw_bits(tensor),
@@ -158,6 +163,10 @@ def footprint(
             )
         )
     return result
+
+
+def _key(tensor: NamedTensor) -> tuple[str, str]:
+    return frame_name(tensor) if tensor.kind == "act" else "", tensor.name
 
 
 @dataclass(frozen=True)
@@ -210,7 +219,13 @@ class LayerCost:
 
 
 def layer_cost(
-    layer: Layer, sizes: dict[str, TensorSize], accelerator: Accelerator, network: str = "", frame: str = "", *, method: str = "apack"
+    layer: Layer,
+    sizes: dict[tuple[str, str], TensorSize],
+    accelerator: Accelerator,
+    network: str = "",
+    frame: str = "",
+    *,
+    method: str = "apack",
 ) -> LayerCost:
     """Time and energy of a layer.
 
@@ -218,8 +233,8 @@ def layer_cost(
     ----------
     layer : Layer
         What it reads, writes and works out.
-    sizes : dict of str to TensorSize
-        By the tensors' names.
+    sizes : dict of (str, str) to TensorSize
+        By their keys.
     accelerator : Accelerator
         The model's parameters.
     network, frame : str
@@ -232,7 +247,7 @@ def layer_cost(
     for tensor, share, written in ((layer.weight, 1 / accelerator.batch, False), *read, (layer.output, 1.0, True)):
         if tensor is None:
             continue
-        size = sizes[tensor.name]
+        size = sizes[_key(tensor)]
         if tensor.kind == "act" and size.raw <= 8 * 1024 * accelerator.buffer_kib:
             continue
         bits = size.coded.get(method)
@@ -241,7 +256,7 @@ def layer_cost(
         encoded += share * size.values if written else 0
         decoded += 0 if written else share * size.values
     compute = layer.macs / accelerator.macs_per_second
-    widths = [sizes[tensor.name].width for tensor in (layer.weight, *layer.sources[:1], layer.output) if tensor is not None]
+    widths = [tensor.width for tensor in (layer.weight, *layer.sources[:1], layer.output) if tensor is not None]
     bits_each = widths[0] * widths[min(1, len(widths) - 1)] if widths else 64
     operands = (sum(widths[:2]) / 8 * layer.macs / accelerator.reuse) if layer.weight is not None else 0.0
     shared = {
@@ -269,7 +284,7 @@ def layer_cost(
 
 def accelerate(network: Network, sizes: Sequence[TensorSize], accelerator: Accelerator) -> list[LayerCost]:
     """All layers of all frames of a network. A network without activations counts as one frame of its weights."""
-    named = {size.name: size for size in sizes}
+    named = {size.key: size for size in sizes}
     return [
         layer_cost(layer, named, accelerator, network.name, frame)
         for frame in network.frames or [""]

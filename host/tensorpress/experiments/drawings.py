@@ -118,8 +118,8 @@ def gain(rows: Rows, curves: Curves, method: str, link_gb_s: float, path: Path) 
     for number, (name, points) in enumerate(curves.items()):
         plots.line(axes, [(x, 100 * y) for x, y in points], name, number)
         place = [by_name[name][f"{method}_ratio"]], [100 * by_name[name][f"{method}_gain"]]
-        colour = plots.COLOURS[number % len(plots.COLOURS)]
-        axes.plot(*place, "*", markersize=13, color=colour, markeredgecolor="#000000", label="" if number else f"measured with {method}")
+        axes.plot(*place, "*", markersize=11, color="#ffffff", markeredgecolor="#000000", zorder=3)
+    axes.plot([], [], "*", markersize=11, color="#ffffff", markeredgecolor="#000000", label=f"measured with {method}")
     plots.log2_scale(axes)
     axes.set_xlabel("compression ratio of the offloaded tensors (raw bytes / coded bytes)")
     axes.set_ylabel(f"gain over vDNN (%), link of {link_gb_s:g} GB/s")

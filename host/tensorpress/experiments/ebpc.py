@@ -16,7 +16,8 @@ import numpy as np
 from ..tensors import NamedTensor
 from . import digits
 from .network import Network, frame_name, layer_name
-from .sizes import FORMATS, channel_first, coded_size, floats, in_format, peer_bits, raw_bits, signed_zero, zero_share
+from .papers import CLAIMS
+from .sizes import FORMATS, below_zero, channel_first, coded_size, floats, in_format, peer_bits, raw_bits, zero_share
 from .summary import deviation, known, mean, total
 
 METHODS = {"zero-rle": "zero-RLE", "zvc-whole": "ZVC", "bpc": "BPC", "ebpc-whole": "EBPC"}
@@ -83,13 +84,13 @@ def map_size(tensor: NamedTensor, *, frame: str | None = None, form: str | None 
         coded[STORED] = 8 * size
     zeros = zero_share(tensor)
     numbers = floats(tensor)
-    lowest = float(numbers.min()) if numbers is not None else int(tensor.array.min()) - signed_zero(tensor)
+    above = not below_zero(tensor) if numbers is None else float(numbers.min()) >= 0
     return MapSize(
         tensor.network,
         frame_name(tensor) if frame is None else frame,
         layer_name(tensor),
         form or tensor.dtype,
-        bool(lowest == 0 and zeros > 0),
+        above and zeros > 0,
         int(tensor.array.size),
         raw_bits(tensor),
         zeros,
@@ -157,6 +158,20 @@ def summaries(sizes: Sequence[MapSize]) -> list[dict[str, Any]]:
         if rectified:
             rows.append(summarise(rectified, network=name, format=form, which="ReLU"))
     return rows
+
+
+def measured(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """What stands beside the paper's claims: a network whose name holds that of the paper's, and the least and largest gain in percent."""
+    everything = [row for row in rows if row["which"] == "all"]
+    found: dict[str, float | None] = {}
+    for claim in CLAIMS["ebpc"]:
+        wanted = "".join(filter(str.isalnum, claim.what.split(",")[0].lower()))
+        named = [row for row in everything if wanted in "".join(filter(str.isalnum, row["network"].lower()))]
+        found[claim.what] = mean(row[f"{EBPC}_ratio"] for row in named)
+    gains = [100 * value for value in known(row["gain"] for row in everything)]
+    found["gain over the methods before, least"] = min(gains, default=None)
+    found["gain over the methods before, most"] = max(gains, default=None)
+    return found
 
 
 def frames(sizes: Sequence[MapSize], method: str = EBPC) -> list[dict[str, Any]]:

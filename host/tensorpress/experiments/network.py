@@ -4,10 +4,11 @@
 A file of tensors does not hold the graph of its network, so layers come from names, shapes and, where the metadata tell them, operators:
 
 * An activation ``act/<frame>/<layer>`` belongs to a frame (one input of the network); with fewer parts there is one frame.
-* The activations of a frame are in the order of execution, as in the file. The first one of operator ``INPUT`` is the network's input.
+* The activations of a frame are in the order of execution: by number, where all their names begin with one (``017_relu``), else as in the
+  file. The first one of operator ``INPUT`` is the network's input.
 * Each weight goes to the first activation that it can have made: same channels out, an operator that takes weights (where operators are
-  known), and, if there is a choice, channels in that fit the activations before. Weights that could change places have equal shapes, so
-  the multiply-accumulates do not depend on the choice.
+  known; an activation function hides the operator before it), and, if there is a choice, channels in that fit the activations before.
+  Weights that could change places have equal shapes, so the multiply-accumulates do not depend on the choice.
 * ``MACs = weights * positions``: every weight of a layer is used once at each output position, and there are ``elements / channels`` of
   these (fully connected: the rows). This counts padding as work.
 * A weight without an activation is a layer of its own with as many positions as the frame's two-dimensional activations have rows
@@ -18,14 +19,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
+from ..importers import MODEL_SUFFIXES, find_feeds, import_model
 from ..tensors import NamedTensor, load_tensors
 
 CONV, DEPTHWISE, DENSE, OTHER = "conv", "depthwise", "dense", "other"
+_FUNCTIONS = ("RELU", "CLIP", "SIGMOID", "TANH", "SWISH", "GELU", "NORMALIZATION")  # operators that layers with weights end in
 _NEAR = 4  # activations back that a layer may read: the branches of a residual block
 
 
@@ -98,17 +101,48 @@ class Network:
         return find_layers(self.weights, self.frames[frame] if frame is not None else [])
 
 
-def load_networks(paths: Sequence[Path], *, manifest: Path | None = None, allow_nan: bool = True) -> list[Network]:
-    """Read networks from files of tensors or model files. Files of one network (by its name) are put together.
+def load_networks(
+    paths: Sequence[Path],
+    *,
+    inputs: Sequence[Path] = (),
+    manifest: Path | None = None,
+    allow_nan: bool = True,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Network]:
+    """Read networks from files of tensors and from models. Files of one network (by its name) are put together.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files of tensors (see :mod:`tensorpress.tensors`), and models (see :mod:`tensorpress.importers`).
+    inputs : sequence of Path
+        What models are run with: files, and folders of files. Without: random numbers.
+    manifest : Path, optional
+        Metadata for the files of tensors.
+    allow_nan : bool
+        Accept NaNs.
+    note : callable
+        Told what the importers have to say: random inputs, parts of a model that cannot be read.
 
     Raises
     ------
     InputError
-        A file cannot be read, or holds neither weights nor activations.
+        A file cannot be read, or holds neither weights nor activations; inputs, but no model.
     """
+    models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
+    if inputs and not models:
+        raise InputError(f"inputs are for models ({', '.join(MODEL_SUFFIXES)}); no file is one")
+    feeds = find_feeds(inputs)
     tensors: dict[str, list[NamedTensor]] = {}
     for path in paths:
-        for tensor in load_tensors(path, manifest=manifest, allow_nan=allow_nan):
+        if path in models:
+            imported = import_model(path, feeds)
+            for text in (*imported.notes, *imported.faults):
+                note(text)
+            read = imported.tensors
+        else:
+            read = load_tensors(path, manifest=manifest, allow_nan=allow_nan)
+        for tensor in read:
             tensors.setdefault(tensor.network, []).append(tensor)
     return [make_network(name, group) for name, group in tensors.items()]
 
@@ -127,6 +161,10 @@ def make_network(name: str, tensors: Iterable[NamedTensor]) -> Network:
     for tensor in group:
         if tensor.kind == "act":
             frames.setdefault(frame_name(tensor), []).append(tensor)
+    for of_frame in frames.values():
+        numbers = [re.match(r"(\d+)_", layer_name(tensor)) for tensor in of_frame]
+        if all(numbers):
+            of_frame.sort(key=lambda tensor: int(layer_name(tensor).split("_")[0]))
     if not weights and not frames:
         weights = group
     if not weights and not frames:
@@ -170,7 +208,7 @@ def weight_kind(tensor: NamedTensor) -> str:
 def _made_by(op: str) -> str | None:
     """The kind of layer that an operator is, or None when it is unknown."""
     upper = op.upper()
-    if not upper:
+    if not upper or any(word in upper for word in _FUNCTIONS):
         return None
     if "DEPTHWISE" in upper:
         return DEPTHWISE
@@ -187,6 +225,8 @@ def weight_channels(tensor: NamedTensor) -> tuple[set[int], set[int]]:
         return count, count
     if kind == CONV:
         return {shape[-1], shape[1]}, {shape[0]}
+    if kind == DENSE and any(word in tensor.op.upper() for word in ("MATMUL", "GEMM")):
+        return set(shape), set(shape)  # (in, out), or transposed
     return ({shape[1]}, {shape[0]}) if kind == DENSE else (set(), set())
 
 
@@ -211,7 +251,7 @@ def find_layers(weights: Sequence[NamedTensor], activations: Sequence[NamedTenso
         One for each activation, then one for each weight that no activation could take.
     """
     free = sorted(weights, key=lambda tensor: natural(layer_name(tensor)))
-    unread = {tensor.name: tensor.reads for tensor in activations}
+    unread = {tensor.name: tensor.reads for tensor in activations}  # names are unique within a frame
     layers: list[Layer] = []
     for place, output in enumerate(activations):
         before = activations[max(0, place - _NEAR) : place][::-1]

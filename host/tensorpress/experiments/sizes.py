@@ -30,7 +30,8 @@ def coded_size(tensor: NamedTensor, codec: str, *, table: Table | None = None, b
     Parameters
     ----------
     tensor : NamedTensor
-        zvc and ebpc take its zero point (where unknown, its most frequent value) for zero.
+        zvc and ebpc take its zero point (where unknown, its most frequent value) for zero; ebpc reads differences from it as signed
+        (see :func:`below_zero`).
     codec : str
         Its name.
     table : Table, optional
@@ -53,7 +54,7 @@ def coded_size(tensor: NamedTensor, codec: str, *, table: Table | None = None, b
         width=tensor.width,
         block_values=8 * block_bytes // tensor.width,
         zero=tensor.zero_code() if definition.uses_zero else 0,
-        signed=tensor.signed,
+        signed=below_zero(tensor),
         table=table if definition.uses_table else None,
     )
     size = encode(tensor.values, coding).nbytes
@@ -64,7 +65,16 @@ def peer_bits(tensor: NamedTensor, method: str) -> int | None:
     """Bits of a tensor under one of :mod:`tensorpress.peers`; None when the method does not take its width."""
     if tensor.width not in get(method).widths:
         return None
-    return coded_bits(method, tensor.values, tensor.width, zero=tensor.zero_code(), signed=tensor.signed)
+    signed = below_zero(tensor) if method.startswith("ebpc") else tensor.signed
+    return coded_bits(method, tensor.values, tensor.width, zero=tensor.zero_code(), signed=signed)
+
+
+def below_zero(tensor: NamedTensor) -> bool:
+    """Whether some value lies below the one that stands for zero; not for floats, whose bit patterns are coded as they are.
+
+    This decides how EBPC reads ``v - zero``: as signed, or, behind a ReLU, as unsigned. A coding has a bit for it.
+    """
+    return tensor.array.dtype.kind in "iu" and tensor.dtype != "bfloat16" and bool(int(tensor.array.min()) < signed_zero(tensor))
 
 
 def profiled_table(tensors: Sequence[NamedTensor]) -> Table:
