@@ -2,9 +2,10 @@
 //
 // unit_cutter: cuts a stream of 64-bit words into units, the first bits first; a skid buffer of units follows, the words are not stored.
 //
-// While no unit is here m_data is zero. Latency: 1 cycle. Throughput: a unit a cycle. s_ready and m_* are registers, or little logic
-// behind them; s_ready may wait for s_valid: a word stays at the input for 64/UNIT cycles. m_ready may come late in a cycle: the
-// registers that depend on it have it in front of their data input, not in front of set, reset or enable of the state bits.
+// While no unit is here m_data is zero, but for the cycle after rst. Latency: 1 cycle. Throughput: a unit a cycle. s_ready and m_* are
+// registers, or little logic behind them; s_ready may wait for s_valid: a word stays at the input for 64/UNIT cycles. m_ready may come
+// late in a cycle: the registers that depend on it have it in front of their data input, not in front of set, reset or enable of the
+// state bits.
 // Assumes: s_data stable while s_valid && !s_ready, s_end not before the last word was taken. After s_end only rst makes it ready
 // for another stream.
 // Does not: mark the last unit; m_end comes a cycle after it or later.

@@ -32,12 +32,14 @@ module apack_decode_loop #(
     input  wire        enable,
     input  wire        load_valid,   // table, between blocks
     input  wire [ 3:0] load_row,
-    input  wire [10:0] load_factor,  // -cum of the row
+    input  wire [ 9:0] load_low,     // 1023 - cum of the row
     input  wire        fresh,        // the slot that enters begins a coder
     input  wire        active,       // the slot that enters holds a value
+    input  wire        last,         // with active: the block's last one
     input  wire [15:0] part,         // next part of stream A, 0 if there is none
     output wire        part_take,    // with enable: the part is used up
     output wire        row_valid,    // with enable: a row
+    output wire        row_last,     // with row_valid
     output wire [ 3:0] row
 );
 
@@ -107,25 +109,23 @@ module apack_decode_loop #(
   wire [ 3:0] ahead_bits_late;
   wire [ 4:0] ahead_left = {1'b0, ahead_bits_late} - {1'b0, shift_q};
   wire [30:0] joined = {rest_q, ahead_late} << shift_q;
-  wire [15:0] ones, to_rest;  // bits that come into M; places of the turned part that belong to D
+  wire [15:0] to_rest;  // places of the turned part that belong to D
   genvar k;
   generate
     for (k = 0; k < 15; k = k + 1) begin : g_mask
       localparam [3:0] HERE = k;
-      assign ones[k] = shift_q > HERE;
       assign to_rest[15-k] = head_bits_q <= HERE;
     end
   endgenerate
-  assign ones[15] = 1'b0;
   assign to_rest[0] = 1'b1;
-  wire [15:0] less_shifted = less_q << shift_q;
+  wire [30:0] less_shifted = {less_q, 15'h7FFF} << shift_q;  // ones come into M
   wire [14:0] low_shifted = low_q << shift_q;
 
   always @(posedge clk) begin
     if (enable) begin
       head_take_q  <= fresh || (active_q[CODERS-1] && ahead_left[4]);
       head_low_q   <= low_shifted;
-      head_less_q  <= less_shifted | ones;
+      head_less_q  <= less_shifted[30:15];
       head_rest_q  <= joined[30:15];
       head_ahead_q <= joined[14:0];
       head_bits_q  <= ahead_left[3:0];
@@ -198,7 +198,7 @@ module apack_decode_loop #(
           .enable(enable),
           .load_valid(load_valid),
           .load_row(load_row),
-          .load_factor(load_factor),
+          .load_low(load_low),
           .less_one(less_one),
           .distance(distance),
           .row(found_row),
@@ -212,7 +212,7 @@ module apack_decode_loop #(
           .enable(enable),
           .load_valid(load_valid),
           .load_row(load_row),
-          .load_factor(load_factor),
+          .load_low(load_low),
           .less_one(less_one),
           .distance(distance),
           .row(found_row),
@@ -235,10 +235,21 @@ module apack_decode_loop #(
       .m_data(code_late)
   );
 
+  apack_delay #(
+      .WIDTH (1),
+      .STAGES(CODERS - 2)
+  ) u_last (
+      .clk(clk),
+      .clear(rst),
+      .enable(enable),
+      .s_data(last),
+      .m_data(row_last)
+  );
+
   assign row_valid = active_q[CODERS-3];
   assign row = found_row;
 
-  wire unused = &{1'b0, doubled[31:16], ahead_taken[0]};
+  wire unused = &{1'b0, doubled[31:16], ahead_taken[0], less_shifted[14:0]};
 
 endmodule
 

@@ -82,12 +82,12 @@ module apack_decoder #(
   // ------------------------------------------------------------------------------------------------------------------
   (* keep *)reg load_valid_q;
   (* keep *)reg [3:0] load_row_q;
-  (* keep *)reg [10:0] load_factor_q;
+  (* keep *)reg [9:0] load_low_q;
   (* keep *)reg [W-1:0] load_vmin_q;
   always @(posedge clk) begin
     load_valid_q <= table_valid;
     load_row_q <= table_address[3:0];
-    load_factor_q <= -{1'b0, table_data[25:16]};
+    load_low_q <= ~table_data[25:16];
     load_vmin_q <= table_data[W-1:0];
   end
 
@@ -149,7 +149,7 @@ module apack_decoder #(
   // ------------------------------------------------------------------------------------------------------------------
   // Loop
   // ------------------------------------------------------------------------------------------------------------------
-  wire row_valid;
+  wire row_valid, row_last;
   wire [3:0] row;
   wire [$clog2(ROWS_DEPTH):0] rows_level;
 
@@ -162,12 +162,14 @@ module apack_decoder #(
       .enable(enable_q),
       .load_valid(load_valid_q),
       .load_row(load_row_q),
-      .load_factor(load_factor_q),
+      .load_low(load_low_q),
       .fresh(fresh_q),
       .active(active_q),
+      .last(left_q == {VW{1'b0}}),
       .part(part),
       .part_take(part_take),
       .row_valid(row_valid),
+      .row_last(row_last),
       .row(row)
   );
 
@@ -185,39 +187,25 @@ module apack_decoder #(
   // ------------------------------------------------------------------------------------------------------------------
   // Rows to values
   // ------------------------------------------------------------------------------------------------------------------
-  wire rows_ready, queued_valid, queued_ready;
+  wire rows_ready, queued_valid, queued_ready, queued_last;
   wire [3:0] queued_row;
   wire [$clog2(ROWS_DEPTH):0] rows_peak;
 
   fifo #(
-      .WIDTH(4),
+      .WIDTH(5),
       .DEPTH(ROWS_DEPTH)
   ) u_rows (
       .clk(clk),
       .rst(idle),
       .s_valid(row_valid && enable_q),
       .s_ready(rows_ready),
-      .s_data(row),
+      .s_data({row_last, row}),
       .m_valid(queued_valid),
       .m_ready(queued_ready),
-      .m_data(queued_row),
+      .m_data({queued_last, queued_row}),
       .level(rows_level),
       .peak(rows_peak)
   );
-
-  // Count of the rows that leave the queue, for the last one.
-  reg [VW-1:0] rows_left_q;
-  reg row_last_q;
-  wire row_leaves = queued_valid && queued_ready;
-  always @(posedge clk) begin
-    if (start) begin
-      rows_left_q <= values - VALUE_ONE;
-      row_last_q  <= values == VALUE_ONE;
-    end else if (row_leaves) begin
-      rows_left_q <= rows_left_q - VALUE_ONE;
-      row_last_q  <= rows_left_q == VALUE_ONE;
-    end
-  end
 
   // A stage that is registered both ways: what the adder waits for does not reach the queue.
   wire next_valid, next_ready, next_last;
@@ -229,7 +217,7 @@ module apack_decoder #(
       .rst(idle),
       .s_valid(queued_valid),
       .s_ready(queued_ready),
-      .s_data({row_last_q, queued_row}),
+      .s_data({queued_last, queued_row}),
       .m_valid(next_valid),
       .m_ready(next_ready),
       .m_data({next_last, next_row})

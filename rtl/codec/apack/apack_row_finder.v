@@ -17,13 +17,15 @@ module apack_row_finder (
     input  wire        enable,
     input  wire        load_valid,
     input  wire [ 3:0] load_row,
-    input  wire [10:0] load_factor,  // -cum of the row
+    input  wire [ 9:0] load_low,     // 1023 - cum of the row
     input  wire [15:0] less_one,     // M = HI - LO, from a register
     input  wire [15:0] distance,     // D = CODE - LO
     output wire [ 3:0] row,
     output wire [15:0] rest,         // D - start of the row: the new D
     output wire [15:0] rest_end      // D - end of the row (mod 2^16)
 );
+
+  wire [10:0] load_factor = {1'b1, load_low} + 11'd1;  // -cum
 
   wire [16:0] below;
   wire [15:0] candidate[0:16];
@@ -38,7 +40,7 @@ module apack_row_finder (
       always @(posedge clk) begin
         if (load_valid && load_row == HERE) begin
           factor_q <= load_factor;
-          low_q <= load_factor[9:0] - 10'd1;
+          low_q <= load_low;
         end
       end
       apack_product u_product (

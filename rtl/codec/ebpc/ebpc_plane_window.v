@@ -6,7 +6,8 @@
 //   the step after it in the same cycle and hands it over as a one-hot register: from register to `m_next` there are two LUT levels.
 //   That is why this is not common/bit_unpacker, whose user works out the amount from the registered window, in front of the shift.
 //   VIEW bits are kept in order, so many that `m_next` never needs those that come in; these are found by a shift by a pointer
-//   register, one-hot, behind them, and have the whole cycle. Units of 2*W bits are cut from the words as in bit_unpacker.
+//   register behind them, four places to choose from in one LUT, then four in the next. Units of 2*W bits are cut from the words as
+//   in bit_unpacker.
 // Latency: word to m_valid 2 cycles; the first PREPARE steps must be of W bits, after them the stream's first bit is in front.
 // Throughput: a step a cycle while words come.
 // Assumes: by one-hot in a step; s_data stable while s_valid && !s_ready, s_end not before the last word was taken.
@@ -76,16 +77,11 @@ module ebpc_plane_window #(
     reg [1:0]      drained_q;  // units taken past the end, 3 and more count as 3
 
     wire             step  = m_valid && m_ready;
-    wire [2*UNIT-1:0] pair = {first_q, unit};
-    wire [2*UNIT-1:0] coarse = pair << {pointer_q >> 4, 4'd0};  // only at W = 16
-
-    reg [15:0]     fine_q;  // one-hot: the last four bits of the pointer
-    reg [UNIT-1:0] behind;
-    integer        f;
-    always @* begin
-        behind = {UNIT{1'b0}};
-        for (f = 0; f < 16; f = f + 1) behind = behind | (coarse[2*UNIT-1-f-:UNIT] & {UNIT{fine_q[f]}});
-    end
+    wire [2*UNIT-1:0] pair   = {first_q, unit};
+    wire [2*UNIT-1:0] coarse = pair << {pointer_q >> 2, 2'd0};
+    wire [2*UNIT-1:0] fine   = coarse << pointer_q[1:0];
+    wire [UNIT-1:0]   behind = fine[2*UNIT-1-:UNIT];
+    wire              unused_fine = &{1'b0, fine[UNIT-1:0]};
 
     reg [PW-1:0] amount;  // of the step, modulo UNIT
     integer      n;
@@ -111,15 +107,11 @@ module ebpc_plane_window #(
     assign unit_take = step && carry;
 
     always @(posedge clk) begin
-        if (step) begin
-            pointer_q <= pointer_d;
-            fine_q    <= 16'd1 << pointer_d[3:0];
-        end
+        if (step) pointer_q <= pointer_d;
         if (unit_take) first_q <= unit;
         if (unit_take && !unit_valid && drained_q != 2'd3) drained_q <= drained_q + 2'd1;
         if (rst) begin
             pointer_q <= POINTER_FIRST[PW-1:0];
-            fine_q    <= 16'd1 << POINTER_FIRST[3:0];
             drained_q <= 2'd0;
         end
     end
@@ -139,7 +131,7 @@ module ebpc_plane_window #(
 
     reg  [VIEW-1:0]      view_q;
     wire [VIEW+UNIT-1:0] all = {view_q, behind};
-    (* keep *) reg [VIEW-1:0] moved_0, moved_1, moved_2, moved_3;
+    reg [VIEW-1:0] moved_0, moved_1, moved_2, moved_3;
 
     integer k;
     always @* begin
