@@ -15,8 +15,13 @@ PYTEST_ARGS ?=
 JOBS ?= 2
 # for `make demo`: a file of tensors (.npy .npz .safetensors .tpz); empty: the tensors that come with the package
 TENSORS ?=
+# for the tests: a folder of .npz files whose 8-bit tensors go through every device as well (64 KiB of each; all of it in test-full)
+DATA ?=
 
 export PYTHONUNBUFFERED := 1
+ifneq ($(DATA),)
+export TENSORPRESS_DATA := $(abspath $(DATA))
+endif
 
 .PHONY: help
 help:  ## show this list
@@ -67,7 +72,7 @@ bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
 # Checking it, fast to slow
 
 .PHONY: test
-test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones
+test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (DATA=folder: with the tensors of its .npz files)
 	@echo "== tests: host, formal, RTL, system, synthesis"
 	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
 
