@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,17 @@ sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 
 from rtl_files import RtlFiles, core_files  # noqa: E402
 from tensorpress import verilator_root  # noqa: E402
+from tensorpress.device.builds import engine_build  # noqa: E402
 
 ENGINE = "tensorpress:ip:tensorpress"
 ENGINE_TOP = "tensorpress_engine"
-BUILDS: tuple[dict[str, int], ...] = (
+BUILDS: tuple[Mapping[str, int], ...] = (
     {},
     {"LANES": 1, "BLOCK_BYTES": 512, "CODECS": 3},
     {"LANES": 16, "BLOCK_BYTES": 16384},
+    {"ENCODE_LANES": 0, "DECODE_LANES": 2},
+    {"ENCODE_LANES": 3, "DECODE_LANES": 0},
+    *(engine_build(ROOT, name).parameters for name in ("full", "inference", "small")),
 )
 """Parameter sets in which the engine as a whole is checked; the modules are checked with their defaults."""
 SIMULATION_ONLY = {"verilated_pynq"}
@@ -143,7 +147,7 @@ def verilog() -> Iterator[Job]:
             yield from _module(top, files, vlt_env, build)  # type: ignore[arg-type]
 
 
-def _module(source: Path, files: RtlFiles, vlt_env: dict[str, str], parameters: dict[str, int]) -> Iterator[Job]:
+def _module(source: Path, files: RtlFiles, vlt_env: dict[str, str], parameters: Mapping[str, int]) -> Iterator[Job]:
     top = module_name(source)
     subject = str(source.relative_to(ROOT)) + "".join(f" {name}={value}" for name, value in parameters.items())
     sources = [str(path.relative_to(ROOT)) for path in files.sources]

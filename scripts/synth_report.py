@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Resources and an estimated clock of the builds in ``cores/synth/builds.toml``, for Xilinx 7-series (-1), without a vendor tool.
+"""Resources and an estimated clock of the builds in ``cores/builds.toml``, for Xilinx 7-series (-1), without a vendor tool.
 
 Yosys maps to the cells of the FPGA (``synth_xilinx -family xc7``), then its ``sta`` adds up the delays of the cells, as Project X-Ray
 measured them, and one constant for each routed net (800 ps; carry chains and other dedicated wires get none). The mapper is told the same
@@ -39,7 +39,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-BUILDS = ROOT / "cores" / "synth" / "builds.toml"
+BUILDS = ROOT / "cores" / "builds.toml"
 BASELINE = ROOT / "cores" / "synth" / "baseline.json"
 WORK = ROOT / "build" / "synth"
 REPORT = ROOT / "build" / "synth.json"
@@ -265,7 +265,7 @@ def _table(rows: Sequence[Row], baseline: Mapping[str, Any]) -> str:
 def main() -> int:
     """Command line; 1 if something got worse or failed."""
     parser = argparse.ArgumentParser(
-        description="Resources and estimated clock of the builds in cores/synth/builds.toml (an estimate, not a sign-off)."
+        description="Resources and estimated clock of the builds in cores/builds.toml (an estimate, not a sign-off)."
     )
     parser.add_argument("--only", action="append", metavar="NAME", help="only this build; may repeat")
     parser.add_argument("--quick", action="store_true", help="only the builds marked quick")

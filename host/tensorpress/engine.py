@@ -43,22 +43,26 @@ _CONTROL = REG["CONTROL"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the engine on the device can do (register CAPABILITIES).
+    """What the engine on the device can do (registers CAPABILITIES and DIRECTIONS).
 
     Attributes
     ----------
     lanes : int
         Number of lanes.
+    encode_lanes, decode_lanes : int
+        Lanes that compress, and lanes that decompress.
     block_bytes : int
         Largest raw block in bytes.
     width : int
         Bits of a value.
     codecs : tuple of str
-        Codecs that are built in.
+        Codecs that are built in, in at least one direction.
+    encode_codecs, decode_codecs : tuple of str
+        Codecs that compress, and codecs that decompress.
     apack_coders : int
         Interleaved coders of an apack block; 0 without apack.
     stream_bytes : int
-        Bytes of a beat of the stream ports.
+        Bytes of a beat of ``m_axis_raw``; those of ``s_axis_raw`` have 8.
     """
 
     lanes: int
@@ -67,22 +71,42 @@ class Capabilities:
     codecs: tuple[str, ...]
     apack_coders: int
     stream_bytes: int
+    encode_lanes: int
+    decode_lanes: int
+    encode_codecs: tuple[str, ...]
+    decode_codecs: tuple[str, ...]
 
     @classmethod
-    def from_word(cls, word: int) -> Capabilities:
-        """Read the register's value."""
-        fields = REG["CAPABILITIES"].unpack(word)
+    def from_words(cls, capabilities: int, directions: int) -> Capabilities:
+        """Read the values of the two registers."""
+        fields = REG["CAPABILITIES"].unpack(capabilities) | REG["DIRECTIONS"].unpack(directions)
+
+        def names(mask: int) -> tuple[str, ...]:
+            return tuple(name for name, number in CODEC_NUMBERS.items() if mask >> number & 1)
+
         return cls(
             lanes=fields["LANES"],
             block_bytes=1 << fields["BLOCK_BYTES_LOG2"],
             width=fields["VALUE_WIDTH"],
-            codecs=tuple(name for name, number in CODEC_NUMBERS.items() if fields["CODECS"] >> number & 1),
+            codecs=names(fields["CODECS"]),
             apack_coders=fields["APACK_CODERS"],
             stream_bytes=1 << fields["STREAM_BYTES_LOG2"],
+            encode_lanes=fields["ENCODE_LANES"],
+            decode_lanes=fields["DECODE_LANES"],
+            encode_codecs=names(fields["ENCODE_CODECS"]),
+            decode_codecs=names(fields["DECODE_CODECS"]),
         )
+
+    def codecs_of(self, direction: Direction) -> tuple[str, ...]:
+        """Return the codecs that the hardware has for a direction."""
+        return self.encode_codecs if direction == "compress" else self.decode_codecs
 
     def __str__(self) -> str:
         coders = f", {self.apack_coders} apack coders" if self.apack_coders else ""
+        if self.encode_lanes != self.decode_lanes or self.encode_codecs != self.decode_codecs:
+            ways = (("compress", self.encode_lanes, self.encode_codecs), ("decompress", self.decode_lanes, self.decode_codecs))
+            lanes = "; ".join(f"{count} lanes {name} {', '.join(codecs) or 'nothing'}" for name, count, codecs in ways)
+            return f"{lanes}; blocks of up to {self.block_bytes} bytes, {self.width}-bit values{coders}"
         return f"{self.lanes} lanes, blocks of up to {self.block_bytes} bytes, {self.width}-bit values, {', '.join(self.codecs)}{coders}"
 
 
@@ -424,7 +448,7 @@ class Engine:
                 f"device {device.name!r}: its register map has version {'.'.join(map(str, self.version))},"
                 f" this driver knows {VERSION >> 16}.x"
             )
-        self.capabilities = Capabilities.from_word(self.read("CAPABILITIES"))
+        self.capabilities = Capabilities.from_words(self.read("CAPABILITIES"), self.read("DIRECTIONS"))
 
     def __enter__(self) -> Self:
         return self
@@ -532,7 +556,7 @@ class Engine:
         raw, index, payload : Buffer, optional
             Buffers to use; default: allocated, and freed with the job.
         """
-        self._check(count, coding, source)
+        self._check("compress", count, coding, source)
         words = raw_words(count, coding.width) if payload_words is None else payload_words
         return Job(self, "compress", count, coding, source, self._payload_words(words), raw, index, payload)
 
@@ -548,7 +572,7 @@ class Engine:
         payload: Buffer | None = None,
     ) -> Job:
         """Prepare a decompression into `count` values; the parameters are those of :meth:`compress_job`."""
-        self._check(count, coding, sink)
+        self._check("decompress", count, coding, sink)
         return Job(self, "decompress", count, coding, sink, self._payload_words(payload_words), raw, index, payload)
 
     # ---- registers
@@ -616,7 +640,7 @@ class Engine:
 
     # ---- helpers
 
-    def _check(self, count: int, coding: Coding, endpoint: str) -> None:
+    def _check(self, direction: Direction, count: int, coding: Coding, endpoint: str) -> None:
         can = self.capabilities
         if endpoint not in ("ddr", "stream"):
             raise InputError(f"endpoint {endpoint!r} is not one of ddr, stream")
@@ -630,6 +654,9 @@ class Engine:
             raise DeviceError(f"values of {coding.width} bits: the hardware does {can.width}-bit values; the software models do others")
         if coding.codec not in can.codecs:
             raise DeviceError(f"codec {coding.codec!r} is not built in: the hardware has {', '.join(can.codecs)}")
+        if coding.codec not in can.codecs_of(direction):
+            there = ", ".join(can.codecs_of(direction)) or "none"
+            raise DeviceError(f"codec {coding.codec!r} is not built in to {direction}: of those that do, the hardware has {there}")
         if coding.block_values * coding.width // 8 > can.block_bytes:
             raise DeviceError(
                 f"blocks of {coding.block_values} values: the hardware's largest block has {can.block_bytes * 8 // can.width}"

@@ -95,7 +95,7 @@ def _register(name: str, offset: int, access: str, description: str, *fields: Fi
 NAME = "tensorpress"
 ADDRESS_WIDTH = 12
 ID = 0x54505A31
-VERSION = 0x00010000
+VERSION = 0x00010100
 
 _REGISTERS = (
     _register(
@@ -115,12 +115,22 @@ _REGISTERS = (
         0x008,
         "ro",
         "What this build can do.",
-        Field("LANES", 0, 5, "Number of lanes, 1..16."),
+        Field("LANES", 0, 5, "Number of lanes, 1..16: the larger of the two numbers in DIRECTIONS."),
         Field("BLOCK_BYTES_LOG2", 5, 5, "log2 of the largest raw block in bytes."),
         Field("VALUE_WIDTH", 10, 6, "Bits of a value, W."),
-        Field("CODECS", 16, 4, "Codecs built: bit 0 raw, 1 zvc, 2 ebpc, 3 apack."),
+        Field("CODECS", 16, 4, "Codecs built in at least one direction: bit 0 raw, 1 zvc, 2 ebpc, 3 apack."),
         Field("APACK_CODERS", 20, 5, "S, the interleaved coders of an apack block; 0 when apack is not built."),
-        Field("STREAM_BYTES_LOG2", 25, 4, "log2 of the bytes of a stream port beat."),
+        Field("STREAM_BYTES_LOG2", 25, 4, "log2 of the bytes of a beat of m_axis_raw. A beat of s_axis_raw has 8 bytes."),
+    ),
+    _register(
+        "DIRECTIONS",
+        0x00C,
+        "ro",
+        "What this build can do in each direction. A job whose codec is not there for its direction ends with UNSUPPORTED_CODEC.",
+        Field("ENCODE_LANES", 0, 5, "Lanes that compress, 0..16."),
+        Field("DECODE_LANES", 8, 5, "Lanes that decompress, 0..16."),
+        Field("ENCODE_CODECS", 16, 4, "Codecs that compress: bit 0 raw, 1 zvc, 2 ebpc, 3 apack."),
+        Field("DECODE_CODECS", 20, 4, "Codecs that decompress, in the same order."),
     ),
     _register(
         "SCRATCH",
@@ -331,7 +341,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     1: ("BAD_LENGTH", "JOB_VALUES is 0 or more than 2^28."),
     2: ("BAD_BLOCK", "JOB_BLOCK_VALUES is 0, not a multiple of 128 bytes, or more than the build's block."),
     3: ("BAD_ADDRESS", "An address is not a multiple of 8, or a region passes the end of the address space."),
-    4: ("UNSUPPORTED_CODEC", "The codec is not built in."),
+    4: ("UNSUPPORTED_CODEC", "The codec is not built in for the direction of the job."),
     5: ("BAD_TABLE", "The codec's table breaks a rule of the format, or was never loaded."),
     6: ("READ_RESPONSE", "The memory answered a read with SLVERR or DECERR."),
     7: ("WRITE_RESPONSE", "The memory answered a write with SLVERR or DECERR."),

@@ -18,7 +18,8 @@ module codec_decoder #(
     parameter W            = 8,     // bits of a value: 8
     parameter BLOCK_BYTES  = 4096,  // largest raw block in bytes: a power of two, 512..16384
     parameter CODECS       = 15,    // mask of the codecs built: bit 1 zvc, 2 ebpc, 3 apack (bit 0, raw, needs nothing here)
-    parameter APACK_CODERS = 8      // S, interleaved coders of an apack block: 8..16
+    parameter APACK_CODERS = 8,     // S, interleaved coders of an apack block: 8..16, from 10 on with APACK_TREE
+    parameter APACK_TREE   = 0      // apack: 1 = rows found with 6 DSP blocks in two steps, 0 = with 15 in one
 ) (
     input  wire                               clk,
     input  wire                               rst,             // also aborts a block
@@ -161,7 +162,7 @@ module codec_decoder #(
     // ---------------------------------------------------------------------------------------------------------------
     generate
         if (CODECS[3]) begin : g_apack
-            apack_decoder #(.W(W), .BLOCK_BYTES(BLOCK_BYTES), .CODERS(APACK_CODERS)) u_apack_decoder (
+            apack_decoder #(.W(W), .BLOCK_BYTES(BLOCK_BYTES), .CODERS(APACK_CODERS), .TREE(APACK_TREE)) u_apack_decoder (
                 .clk          (clk),
                 .rst          (rst),
                 .start        (start && apack_on),
@@ -192,7 +193,7 @@ module codec_decoder #(
             assign apack_m_raw_tvalid = 1'b0;
             assign apack_done         = 1'b0;
             assign apack_corrupt      = 1'b0;
-            wire unused_coders = &{1'b0, APACK_CODERS[0]};
+            wire unused_coders = &{1'b0, APACK_CODERS[0], APACK_TREE[0]};
         end
     endgenerate
 

@@ -18,10 +18,13 @@
 `include "tensorpress_registers.vh"
 
 module csr #(
-    parameter LANES        = 8,     // lanes: 1..16
-    parameter BLOCK_BYTES  = 4096,  // largest raw block in bytes: a power of two, 512..16384
-    parameter CODECS       = 15,    // mask of the codecs built: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
-    parameter APACK_CODERS = 8      // S, interleaved coders of an apack block: 1..16
+    parameter ENCODE_LANES  = 8,     // lanes that compress: 0..16
+    parameter DECODE_LANES  = 8,     // lanes that decompress: 0..16
+    parameter BLOCK_BYTES   = 4096,  // largest raw block in bytes: a power of two, 512..16384
+    parameter ENCODE_CODECS = 15,    // mask of the codecs built to compress: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
+    parameter DECODE_CODECS = 15,    // the same to decompress
+    parameter STREAM_BYTES  = 8,     // bytes of a beat of m_axis_raw: 8, 16
+    parameter APACK_CODERS  = 8      // S, interleaved coders of an apack block: 1..16
 ) (
     input  wire        clk,
     input  wire        rst,
@@ -95,19 +98,24 @@ module csr #(
 );
 
     localparam VALUE_WIDTH       = 8;
-    localparam STREAM_BYTES_LOG2 = 3;
+    localparam LANES             = ENCODE_LANES > DECODE_LANES ? ENCODE_LANES : DECODE_LANES;
+    localparam CODECS            = ENCODE_CODECS | DECODE_CODECS;
+    localparam STREAM_BYTES_LOG2 = $clog2(STREAM_BYTES);
     localparam BLOCK_BYTES_LOG2  = $clog2(BLOCK_BYTES);
     localparam CODERS            = ((CODECS >> 3) & 1) != 0 ? APACK_CODERS : 0;
 
     generate
-        if (LANES < 1 || LANES > 16) begin : g_check_lanes
-            csr_LANES_must_be_in_1_to_16 u_error ();
+        if (ENCODE_LANES < 0 || DECODE_LANES < 0 || LANES < 1 || LANES > 16) begin : g_check_lanes
+            csr_ENCODE_LANES_and_DECODE_LANES_must_be_in_0_to_16_and_not_both_0 u_error ();
+        end
+        if (STREAM_BYTES != 8 && STREAM_BYTES != 16) begin : g_check_stream_bytes
+            csr_STREAM_BYTES_must_be_8_or_16 u_error ();
         end
         if (BLOCK_BYTES < 512 || BLOCK_BYTES > 16384 || (BLOCK_BYTES & (BLOCK_BYTES - 1)) != 0) begin : g_check_block_bytes
             csr_BLOCK_BYTES_must_be_a_power_of_two_in_512_to_16384 u_error ();
         end
-        if (CODECS < 0 || CODECS > 15) begin : g_check_codecs
-            csr_CODECS_must_be_in_0_to_15 u_error ();
+        if (ENCODE_CODECS < 0 || ENCODE_CODECS > 15 || DECODE_CODECS < 0 || DECODE_CODECS > 15) begin : g_check_codecs
+            csr_ENCODE_CODECS_and_DECODE_CODECS_must_be_in_0_to_15 u_error ();
         end
         if (APACK_CODERS < 1 || APACK_CODERS > 16) begin : g_check_apack_coders
             csr_APACK_CODERS_must_be_in_1_to_16 u_error ();
@@ -343,16 +351,22 @@ module csr #(
     assign s_axi_rdata   = rdata_q;
     assign s_axi_rresp   = bad_read_q ? SLVERR : OKAY;
 
-    reg [31:0] capabilities;
+    reg [31:0] capabilities, directions;
     reg [31:0] status;
     always @* begin
         capabilities = 32'd0;
         capabilities[`REG_CAPABILITIES_LANES_BITS]             = LANES[4:0];
         capabilities[`REG_CAPABILITIES_BLOCK_BYTES_LOG2_BITS]  = BLOCK_BYTES_LOG2[4:0];
         capabilities[`REG_CAPABILITIES_VALUE_WIDTH_BITS]       = VALUE_WIDTH[5:0];
-        capabilities[`REG_CAPABILITIES_CODECS_BITS]            = CODECS[3:0] | 4'b0001;
+        capabilities[`REG_CAPABILITIES_CODECS_BITS]            = CODECS[3:0];
         capabilities[`REG_CAPABILITIES_APACK_CODERS_BITS]      = CODERS[4:0];
         capabilities[`REG_CAPABILITIES_STREAM_BYTES_LOG2_BITS] = STREAM_BYTES_LOG2[3:0];
+
+        directions = 32'd0;
+        directions[`REG_DIRECTIONS_ENCODE_LANES_BITS]  = ENCODE_LANES[4:0];
+        directions[`REG_DIRECTIONS_DECODE_LANES_BITS]  = DECODE_LANES[4:0];
+        directions[`REG_DIRECTIONS_ENCODE_CODECS_BITS] = ENCODE_CODECS[3:0];
+        directions[`REG_DIRECTIONS_DECODE_CODECS_BITS] = DECODE_CODECS[3:0];
 
         status = 32'd0;
         status[`REG_STATUS_BUSY_SHIFT]      = busy;
@@ -368,6 +382,7 @@ module csr #(
         bank[`REG_ID * 8 +: 32]                   = `REG_ID_VALUE;
         bank[`REG_VERSION * 8 +: 32]              = `REG_VERSION_VALUE;
         bank[`REG_CAPABILITIES * 8 +: 32]         = capabilities;
+        bank[`REG_DIRECTIONS * 8 +: 32]           = directions;
         bank[`REG_SCRATCH * 8 +: 32]              = scratch_q;
         bank[`REG_STATUS * 8 +: 32]               = status;
         bank[`REG_ERROR_BLOCK * 8 +: 32]          = error_block_q;

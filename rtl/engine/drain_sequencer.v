@@ -16,6 +16,8 @@
 
 module drain_sequencer #(
     parameter LANES         = 8,     // 1..16
+    parameter ENCODE_LANES  = LANES, // the first lanes, that compress
+    parameter DECODE_LANES  = LANES, // the first lanes, that decompress
     parameter BLOCK_BYTES   = 4096,  // 512..16384
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3   // derived; do not set
 ) (
@@ -70,7 +72,8 @@ module drain_sequencer #(
     localparam WORDS_WIDTH = ADDRESS_WIDTH + 1;
     localparam [4:0] BATCH = 5'd16;
 
-    localparam [31:0] LAST_LANE = LANES - 1;
+    localparam [31:0] LAST_ENCODE_LANE = ENCODE_LANES - 1;
+    localparam [31:0] LAST_DECODE_LANE = DECODE_LANES - 1;
     localparam [16:0] FIRST_LANE = 17'd1;
     localparam [3:0] IDLE = 4'd0, TAKE = 4'd1, ADD = 4'd2, COMPARE = 4'd12, CHECK = 4'd3, WRITE = 4'd4, READ = 4'd5, ENTRY = 4'd6, INDEX_WRITE = 4'd7,
                      INDEX_READ = 4'd8, NEXT = 4'd9, DONE = 4'd10, STOPPED = 4'd11;
@@ -119,6 +122,7 @@ module drain_sequencer #(
             end
     end
 
+    wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
     wire to_ddr = !job_decompress || !job_stream;
     wire batch_full = batch_count_q == BATCH || last_q;
     wire [15:0] words_16 = {{(16 - WORDS_WIDTH) {1'b0}}, words_q};
@@ -225,8 +229,8 @@ module drain_sequencer #(
             end
             NEXT: begin
                 block_q <= block_q + 1'b1;
-                lane_q  <= lane_q == LAST_LANE[3:0] ? 4'd0 : lane_q + 1'b1;
-                lane_here_q <= lane_q == LAST_LANE[3:0] ? FIRST_LANE[LANES-1:0] : lane_here_q << 1;
+                lane_q  <= last_lane ? 4'd0 : lane_q + 1'b1;
+                lane_here_q <= last_lane ? FIRST_LANE[LANES-1:0] : lane_here_q << 1;
             end
             default: ;
         endcase
@@ -238,7 +242,7 @@ module drain_sequencer #(
     always @(posedge clk)
         if (state_q == ENTRY) index_ring[ring_q] <= {raw_q, 1'b0, entry_b_words, entry_a_words, payload_words};
 
-    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_LANE[31:4]};
+    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_ENCODE_LANE[31:4], LAST_DECODE_LANE[31:4]};
 
 endmodule
 

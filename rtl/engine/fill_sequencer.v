@@ -15,6 +15,8 @@
 
 module fill_sequencer #(
     parameter LANES         = 8,     // 1..16
+    parameter ENCODE_LANES  = LANES, // the first lanes, that compress
+    parameter DECODE_LANES  = LANES, // the first lanes, that decompress
     parameter BLOCK_BYTES   = 4096,  // 512..16384
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived; do not set
     parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived; do not set
@@ -62,7 +64,8 @@ module fill_sequencer #(
 );
 
     localparam [3:0] CODEC_RAW = 4'd0;
-    localparam [31:0] LAST_LANE = LANES - 1;
+    localparam [31:0] LAST_ENCODE_LANE = ENCODE_LANES - 1;
+    localparam [31:0] LAST_DECODE_LANE = DECODE_LANES - 1;
     localparam [3:0] IDLE = 4'd0, MEASURE = 4'd1, ENTRY = 4'd2, WORDS = 4'd3, SUM = 4'd4, COMPARE = 4'd5, CHECK = 4'd6, GIVE = 4'd7,
                      COMMAND = 4'd8, DONE = 4'd9, STOPPED = 4'd10;
 
@@ -84,6 +87,7 @@ module fill_sequencer #(
     reg [32:0] end_q;
     reg malformed_q, too_large_q, outside_q;
 
+    wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
     wire [15:0] values_16 = {{(16 - VALUES_WIDTH) {1'b0}}, values_q};
     wire [16:0] lane_here = 17'd1 << lane_q;
     wire give = state_q == GIVE && lane_ready_q;
@@ -172,7 +176,7 @@ module fill_sequencer #(
             if (command) begin
                 left_q        <= left_q - {{(29 - VALUES_WIDTH) {1'b0}}, values_q};
                 block_q       <= block_q + 1'b1;
-                lane_q        <= lane_q == LAST_LANE[3:0] ? 4'd0 : lane_q + 1'b1;
+                lane_q        <= last_lane ? 4'd0 : lane_q + 1'b1;
                 payload_words <= payload_words + {16'd0, words_q};
                 if (!job_decompress) address_q <= address_q + {13'd0, words_q, 3'b000};
             end
@@ -180,7 +184,7 @@ module fill_sequencer #(
         endcase
     end
 
-    wire unused = &{1'b0, lane_here[16:LANES], LAST_LANE[31:4]};
+    wire unused = &{1'b0, lane_here[16:LANES], LAST_ENCODE_LANE[31:4], LAST_DECODE_LANE[31:4]};
 
 endmodule
 

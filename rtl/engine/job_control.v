@@ -14,8 +14,9 @@
 `include "tensorpress_registers.vh"
 
 module job_control #(
-    parameter BLOCK_BYTES = 4096,  // 512..16384
-    parameter CODECS      = 3      // mask of the codecs built
+    parameter BLOCK_BYTES   = 4096,  // 512..16384
+    parameter ENCODE_CODECS = 3,     // mask of the codecs built to compress
+    parameter DECODE_CODECS = 3      // the same to decompress
 ) (
     input  wire        clk,
     input  wire        rst,
@@ -75,7 +76,8 @@ module job_control #(
 
     localparam [3:0] IDLE = 4'd0, SUM = 4'd1, ADD = 4'd2, SETTLE = 4'd9, COMPARE = 4'd3, CHECK = 4'd4, TABLE = 4'd5, GO = 4'd6, RUN = 4'd7,
                      HALT = 4'd8, CLEAR = 4'd10;
-    localparam [31:0] BUILT = CODECS;
+    localparam [31:0] ENCODERS = ENCODE_CODECS;
+    localparam [31:0] DECODERS = DECODE_CODECS;
     localparam [31:0] BLOCK_LIMIT = BLOCK_BYTES;
 
     reg [3:0] state_q, state_d;
@@ -108,7 +110,7 @@ module job_control #(
             bad_address_q <= (!job_stream && (job_raw_address[2:0] != 3'd0 || raw_end_q > 33'h1_0000_0000))
                 || job_index_address[2:0] != 3'd0 || index_end_q > 33'h1_0000_0000
                 || job_payload_address[2:0] != 3'd0 || payload_end_q > 36'h1_0000_0000;
-            bad_codec_q <= !BUILT[{1'b0, job_codec}];
+            bad_codec_q <= job_decompress ? !DECODERS[{1'b0, job_codec}] : !ENCODERS[{1'b0, job_codec}];
         end
 
     always @* begin
@@ -224,7 +226,7 @@ module job_control #(
         endcase
     end
 
-    wire unused = &{1'b0, BLOCK_LIMIT[31:16], BUILT[31:16]};
+    wire unused = &{1'b0, BLOCK_LIMIT[31:16], ENCODERS[31:16], DECODERS[31:16]};
 
 endmodule
 

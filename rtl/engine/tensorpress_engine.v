@@ -13,12 +13,18 @@
 `default_nettype none
 
 module tensorpress_engine #(
-    parameter LANES             = 8,     // lanes, 1..16
+    parameter LANES             = 8,     // lanes, 1..16, where the directions do not say otherwise
+    parameter CODECS            = 15,    // mask of the codecs built, likewise: bit 0 raw (always), 1 zvc, 2 ebpc, 3 apack
+    parameter ENCODE_LANES      = LANES,   // the first lanes, that compress, 0..16
+    parameter DECODE_LANES      = LANES,   // the first lanes, that decompress, 0..16; lane i has an encoder, a decoder or both
+    parameter ENCODE_CODECS     = CODECS,  // mask of the codecs that compress
+    parameter DECODE_CODECS     = CODECS,  // mask of the codecs that decompress
     parameter BLOCK_BYTES       = 4096,  // largest raw block in bytes, power of two, 512..16384
-    parameter CODECS            = 15,    // mask of the codecs built: bit 0 raw (always), 1 zvc, 2 ebpc, 3 apack
+    parameter STREAM_BYTES      = 8,     // bytes of a beat of m_axis_raw
     parameter READ_OUTSTANDING  = 8,     // read bursts on the way, 2..16
     parameter WRITE_OUTSTANDING = 8,     // write bursts on the way, 2..16
-    parameter APACK_CODERS      = 8      // S, interleaved coders of an apack block
+    parameter APACK_CODERS      = 8,     // S, interleaved coders of an apack block, 8..16
+    parameter APACK_TREE        = 0      // apack decoder: 1 = rows found with 6 DSP blocks (APACK_CODERS >= 10), 0 = with 15
 ) (
     input  wire        aclk,
     input  wire        aresetn,
@@ -99,13 +105,30 @@ module tensorpress_engine #(
     localparam ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3;
     localparam VALUES_WIDTH = $clog2(BLOCK_BYTES) + 1;
     localparam WORDS_WIDTH = ADDRESS_WIDTH + 1;
+    localparam ALL_LANES = ENCODE_LANES > DECODE_LANES ? ENCODE_LANES : DECODE_LANES;
+    // raw is always there; a direction without lanes has no codecs
+    localparam ENCODERS = ENCODE_LANES == 0 ? 0 : ENCODE_CODECS | 1;
+    localparam DECODERS = DECODE_LANES == 0 ? 0 : DECODE_CODECS | 1;
+    localparam HAS_APACK = ((ENCODERS | DECODERS) & 8) != 0 ? 1 : 0;
 
     generate
         if (LANES < 1 || LANES > 16) begin : g_bad_lanes
             error_LANES_must_be_1_to_16 u_error ();
         end
-        if (CODECS < 0 || CODECS > 15) begin : g_bad_codecs
-            error_CODECS_must_be_0_to_15 u_error ();
+        if (ENCODE_LANES < 0 || DECODE_LANES < 0 || ALL_LANES < 1 || ALL_LANES > 16) begin : g_bad_direction_lanes
+            error_ENCODE_LANES_and_DECODE_LANES_must_be_0_to_16_and_not_both_0 u_error ();
+        end
+        if (CODECS < 0 || CODECS > 15 || ENCODE_CODECS < 0 || ENCODE_CODECS > 15 || DECODE_CODECS < 0 || DECODE_CODECS > 15) begin : g_bad_codecs
+            error_CODECS_and_ENCODE_CODECS_and_DECODE_CODECS_must_be_0_to_15 u_error ();
+        end
+        if (ENCODERS == 1 || DECODERS == 1) begin : g_only_raw
+            error_ENCODE_CODECS_and_DECODE_CODECS_need_a_codec_besides_raw u_error ();
+        end
+        if (HAS_APACK != 0 && (APACK_CODERS < (APACK_TREE != 0 ? 10 : 8) || APACK_CODERS > 16)) begin : g_bad_coders
+            error_APACK_CODERS_must_be_8_to_16_and_at_least_10_with_APACK_TREE u_error ();
+        end
+        if (STREAM_BYTES != 8) begin : g_bad_stream_bytes
+            error_STREAM_BYTES_must_be_8 u_error ();
         end
     endgenerate
 
@@ -149,9 +172,12 @@ module tensorpress_engine #(
         end
 
     csr #(
-        .LANES(LANES),
+        .ENCODE_LANES(ENCODE_LANES),
+        .DECODE_LANES(DECODE_LANES),
         .BLOCK_BYTES(BLOCK_BYTES),
-        .CODECS(CODECS),
+        .ENCODE_CODECS(ENCODERS),
+        .DECODE_CODECS(DECODERS),
+        .STREAM_BYTES(STREAM_BYTES),
         .APACK_CODERS(APACK_CODERS)
     ) u_csr (
         .clk(clk),
@@ -215,7 +241,7 @@ module tensorpress_engine #(
 
     codec_tables #(
         .W(8),
-        .CODECS(CODECS)
+        .CODECS(ENCODERS | DECODERS)
     ) u_tables (
         .clk(clk),
         .rst(rst_q),
@@ -248,7 +274,8 @@ module tensorpress_engine #(
 
     job_control #(
         .BLOCK_BYTES(BLOCK_BYTES),
-        .CODECS(CODECS | 1)
+        .ENCODE_CODECS(ENCODERS),
+        .DECODE_CODECS(DECODERS)
     ) u_control (
         .clk(clk),
         .rst(rst_q),
@@ -311,7 +338,7 @@ module tensorpress_engine #(
     wire [63:0] entry_data, fill_data;
     wire [31:0] index_cmd_address, block_cmd_address;
     wire [15:0] index_cmd_words, block_cmd_words;
-    wire [LANES-1:0] task_valid, task_ready, fill_valid;
+    wire [ALL_LANES-1:0] task_valid, task_ready, fill_valid;
     wire [VALUES_WIDTH-1:0] task_values;
     wire [WORDS_WIDTH-1:0] task_a_words, task_words;
     wire task_raw, block_read_valid, block_read_ready, stream_cmd_valid, stream_cmd_ready, cmd_last;
@@ -337,7 +364,9 @@ module tensorpress_engine #(
     );
 
     fill_sequencer #(
-        .LANES(LANES),
+        .LANES(ALL_LANES),
+        .ENCODE_LANES(ENCODE_LANES),
+        .DECODE_LANES(DECODE_LANES),
         .BLOCK_BYTES(BLOCK_BYTES)
     ) u_fill (
         .clk(clk),
@@ -459,7 +488,7 @@ module tensorpress_engine #(
     );
 
     fill_router #(
-        .LANES(LANES)
+        .LANES(ALL_LANES)
     ) u_router (
         .clk(clk),
         .rst(clear_q),
@@ -480,20 +509,22 @@ module tensorpress_engine #(
     // ------------------------------------------------------------------------------------------------------------------
     // The lanes
 
-    wire [LANES-1:0] done_valid, done_ready, done_raw, done_corrupt, drain_enable;
-    wire [LANES-1:0] lane_busy, lane_starved, lane_blocked, lane_idle;
-    wire [LANES*WORDS_WIDTH-1:0] done_a_words, done_words;
-    wire [64*LANES-1:0] drain_data;
+    wire [ALL_LANES-1:0] done_valid, done_ready, done_raw, done_corrupt, drain_enable;
+    wire [ALL_LANES-1:0] lane_busy, lane_starved, lane_blocked, lane_idle;
+    wire [ALL_LANES*WORDS_WIDTH-1:0] done_a_words, done_words;
+    wire [64*ALL_LANES-1:0] drain_data;
     wire [ADDRESS_WIDTH-1:0] drain_address;
     wire drain_last;
 
     genvar i;
     generate
-        for (i = 0; i < LANES; i = i + 1) begin : g_lane
+        for (i = 0; i < ALL_LANES; i = i + 1) begin : g_lane
             lane #(
                 .BLOCK_BYTES(BLOCK_BYTES),
-                .CODECS(CODECS),
-                .APACK_CODERS(APACK_CODERS)
+                .ENCODE_CODECS(i < ENCODE_LANES ? ENCODERS : 0),
+                .DECODE_CODECS(i < DECODE_LANES ? DECODERS : 0),
+                .APACK_CODERS(APACK_CODERS),
+                .APACK_TREE(APACK_TREE)
             ) u_lane (
                 .clk(clk),
                 .rst(clear_q),
@@ -544,7 +575,9 @@ module tensorpress_engine #(
     wire [63:0] index_data;
 
     drain_sequencer #(
-        .LANES(LANES),
+        .LANES(ALL_LANES),
+        .ENCODE_LANES(ENCODE_LANES),
+        .DECODE_LANES(DECODE_LANES),
         .BLOCK_BYTES(BLOCK_BYTES)
     ) u_drain (
         .clk(clk),
@@ -594,7 +627,7 @@ module tensorpress_engine #(
     wire [2:0] word_tail;
 
     drain_reader #(
-        .LANES(LANES),
+        .LANES(ALL_LANES),
         .ADDRESS_WIDTH(ADDRESS_WIDTH)
     ) u_drain_reader (
         .clk(clk),
@@ -688,7 +721,7 @@ module tensorpress_engine #(
     // Counters
 
     job_counters #(
-        .LANES(LANES)
+        .LANES(ALL_LANES)
     ) u_counters (
         .clk(clk),
         .start(start && !busy),

@@ -14,8 +14,10 @@
 
 module lane #(
     parameter BLOCK_BYTES   = 4096,  // bytes of a bank, power of two, 512..16384
-    parameter CODECS        = 3,     // mask of the codecs built: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
+    parameter ENCODE_CODECS = 3,     // mask of the codecs built to compress: bit 0 raw, 1 zvc, 2 ebpc, 3 apack; 0: this lane never compresses
+    parameter DECODE_CODECS = 3,     // the same to decompress
     parameter APACK_CODERS  = 8,     // S, interleaved coders of apack
+    parameter APACK_TREE    = 0,     // apack decoder: 1 = the one with 6 DSP blocks
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived: bits of a word address; do not set
     parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived: bits of a value count; do not set
 ) (
@@ -23,7 +25,7 @@ module lane #(
     input  wire                     rst,
     // job
     input  wire [              3:0] job_codec,
-    input  wire                     job_decompress,
+    input  wire                     job_decompress,  // of no meaning where the lane has one direction
     input  wire                     job_signed,
     input  wire [              7:0] job_zero,
     // table load bus
@@ -65,7 +67,13 @@ module lane #(
         if (BLOCK_BYTES < 512 || BLOCK_BYTES > 16384 || (1 << $clog2(BLOCK_BYTES)) != BLOCK_BYTES) begin : g_bad_block_bytes
             error_BLOCK_BYTES_must_be_a_power_of_two_from_512_to_16384 u_error ();
         end
+        if (ENCODE_CODECS == 0 && DECODE_CODECS == 0) begin : g_no_direction
+            error_a_lane_needs_ENCODE_CODECS_or_DECODE_CODECS u_error ();
+        end
     endgenerate
+
+    // a lane of one direction knows it, and carries nothing of the other
+    wire decompress = DECODE_CODECS != 0 && (ENCODE_CODECS == 0 || job_decompress);
 
     // ------------------------------------------------------------------------------------------------------------------
     // Slots: five pointers walk through them in turn: task, fill, code, report (to the drain sequencer), drain.
@@ -236,9 +244,9 @@ module lane #(
 
     wire encoder_done, encoder_limit, decoder_done, decoder_corrupt;
     wire [ADDRESS_WIDTH:0] encoder_a_words, b_words;
-    wire [ADDRESS_WIDTH+1:0] size;
+    wire [ADDRESS_WIDTH+1:0] coded_size;
 
-    wire coder_done = job_decompress ? decoder_done : encoder_done;
+    wire coder_done = decompress ? decoder_done : encoder_done;
     wire code_full = full_q[code_q];
 
     always @* begin
@@ -260,7 +268,7 @@ module lane #(
             end
             JUDGE:   state_d = COMPARE;
             COMPARE: begin
-                raw_result_d = !job_decompress && (limit_q || judged_q >= {1'b0, code_raw_words_q});
+                raw_result_d = !decompress && (limit_q || judged_q >= {1'b0, code_raw_words_q});
                 state_d      = WAIT_FULL;
             end
             WAIT_FULL: if (code_full) state_d = IDLE;
@@ -286,12 +294,12 @@ module lane #(
             limit_q          <= 1'b0;
         end
         if (coder_done && state_q == RUN) begin
-            limit_q         <= !job_decompress && encoder_limit;
-            corrupt_q       <= job_decompress && decoder_corrupt;
+            limit_q         <= !decompress && encoder_limit;
+            corrupt_q       <= decompress && decoder_corrupt;
             coded_a_words_q <= encoder_a_words;
         end
         judged_q    <= {1'b0, coded_a_words_q} + {1'b0, b_words};
-        too_large_q <= state_q == RUN && !job_decompress && size >= {1'b0, code_raw_words_q};
+        too_large_q <= state_q == RUN && !decompress && coded_size >= {1'b0, code_raw_words_q};
     end
 
     wire coder_load = state_q == LOAD;
@@ -301,8 +309,8 @@ module lane #(
     assign code_finish         = state_q == WAIT_FULL && code_full;
     assign code_result_raw     = raw_result_q;
     assign code_result_corrupt = corrupt_q;
-    assign code_result_a_words = raw_result_q || job_decompress ? {ADDRESS_WIDTH + 1{1'b0}} : coded_a_words_q;
-    assign code_result_words   = raw_result_q ? code_words_q : job_decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
+    assign code_result_a_words = raw_result_q || decompress ? {ADDRESS_WIDTH + 1{1'b0}} : coded_a_words_q;
+    assign code_result_words   = raw_result_q ? code_words_q : decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
 
     // ------------------------------------------------------------------------------------------------------------------
     // Feeder, codec box, collector
@@ -339,83 +347,109 @@ module lane #(
     );
 
     wire running = state_q == RUN;
-    assign feed_a_tready = running && job_decompress && decoder_a_tready;
-    assign feed_b_tready = running && (job_decompress ? decoder_b_tready : encoder_raw_tready);
+    assign feed_a_tready = running && decompress && decoder_a_tready;
+    assign feed_b_tready = running && (decompress ? decoder_b_tready : encoder_raw_tready);
 
     wire [63:0] a_tdata, b_tdata, raw_tdata;
     wire [ADDRESS_WIDTH-1:0] a_taddress;
     wire [3:0] a_tstrb;
     wire a_tvalid, a_tready, b_tvalid, b_tready, raw_tvalid, raw_tready;
 
-    codec_encoder #(
-        .W(8),
-        .BLOCK_BYTES(BLOCK_BYTES),
-        .CODECS(CODECS),
-        .APACK_CODERS(APACK_CODERS)
-    ) u_encoder (
-        .clk(clk),
-        .rst(coder_rst),
-        .codec(job_codec),
-        .start(coder_start && !job_decompress),
-        .values(code_values_q),
-        .zero(job_zero),
-        .is_signed(job_signed),
-        .table_valid(table_valid),
-        .table_address(table_address),
-        .table_data(table_data),
-        .s_raw_tdata(feed_b_tdata),
-        .s_raw_tvalid(feed_b_tvalid && running && !job_decompress),
-        .s_raw_tready(encoder_raw_tready),
-        .m_a_tdata(a_tdata),
-        .m_a_taddress(a_taddress),
-        .m_a_tstrb(a_tstrb),
-        .m_a_tvalid(a_tvalid),
-        .m_a_tready(a_tready),
-        .m_b_tdata(b_tdata),
-        .m_b_tvalid(b_tvalid),
-        .m_b_tready(b_tready),
-        .done(encoder_done),
-        .a_words(encoder_a_words),
-        .limit(encoder_limit)
-    );
-
-    codec_decoder #(
-        .W(8),
-        .BLOCK_BYTES(BLOCK_BYTES),
-        .CODECS(CODECS),
-        .APACK_CODERS(APACK_CODERS)
-    ) u_decoder (
-        .clk(clk),
-        .rst(coder_rst),
-        .codec(job_codec),
-        .start(coder_start && job_decompress),
-        .values(code_values_q),
-        .zero(job_zero),
-        .is_signed(job_signed),
-        .table_valid(table_valid),
-        .table_address(table_address),
-        .table_data(table_data),
-        .s_a_tdata(to_stream(feed_a_tdata)),
-        .s_a_tvalid(feed_a_tvalid && running && job_decompress),
-        .s_a_tready(decoder_a_tready),
-        .s_a_end(feed_a_end),
-        .s_b_tdata(to_stream(feed_b_tdata)),
-        .s_b_tvalid(feed_b_tvalid && running && job_decompress),
-        .s_b_tready(decoder_b_tready),
-        .s_b_end(feed_b_end),
-        .m_raw_tdata(raw_tdata),
-        .m_raw_tvalid(raw_tvalid),
-        .m_raw_tready(raw_tready),
-        .done(decoder_done),
-        .corrupt(decoder_corrupt)
-    );
+    generate
+        if (ENCODE_CODECS > 1) begin : g_encoder
+            codec_encoder #(
+                .W(8),
+                .BLOCK_BYTES(BLOCK_BYTES),
+                .CODECS(ENCODE_CODECS),
+                .APACK_CODERS(APACK_CODERS)
+            ) u_encoder (
+                .clk(clk),
+                .rst(coder_rst),
+                .codec(job_codec),
+                .start(coder_start && !decompress),
+                .values(code_values_q),
+                .zero(job_zero),
+                .is_signed(job_signed),
+                .table_valid(table_valid),
+                .table_address(table_address),
+                .table_data(table_data),
+                .s_raw_tdata(feed_b_tdata),
+                .s_raw_tvalid(feed_b_tvalid && running && !decompress),
+                .s_raw_tready(encoder_raw_tready),
+                .m_a_tdata(a_tdata),
+                .m_a_taddress(a_taddress),
+                .m_a_tstrb(a_tstrb),
+                .m_a_tvalid(a_tvalid),
+                .m_a_tready(a_tready),
+                .m_b_tdata(b_tdata),
+                .m_b_tvalid(b_tvalid),
+                .m_b_tready(b_tready),
+                .done(encoder_done),
+                .a_words(encoder_a_words),
+                .limit(encoder_limit)
+            );
+        end else begin : g_no_encoder
+            assign encoder_raw_tready = 1'b0;
+            assign a_tdata            = 64'd0;
+            assign a_taddress         = {ADDRESS_WIDTH{1'b0}};
+            assign a_tstrb            = 4'd0;
+            assign a_tvalid           = 1'b0;
+            assign b_tdata            = 64'd0;
+            assign b_tvalid           = 1'b0;
+            assign encoder_done       = 1'b0;
+            assign encoder_a_words    = {ADDRESS_WIDTH + 1{1'b0}};
+            assign encoder_limit      = 1'b0;
+            wire unused_encoder       = &{1'b0, a_tready, b_tready};
+        end
+        if (DECODE_CODECS > 1) begin : g_decoder
+            codec_decoder #(
+                .W(8),
+                .BLOCK_BYTES(BLOCK_BYTES),
+                .CODECS(DECODE_CODECS),
+                .APACK_CODERS(APACK_CODERS),
+                .APACK_TREE(APACK_TREE)
+            ) u_decoder (
+                .clk(clk),
+                .rst(coder_rst),
+                .codec(job_codec),
+                .start(coder_start && decompress),
+                .values(code_values_q),
+                .zero(job_zero),
+                .is_signed(job_signed),
+                .table_valid(table_valid),
+                .table_address(table_address),
+                .table_data(table_data),
+                .s_a_tdata(to_stream(feed_a_tdata)),
+                .s_a_tvalid(feed_a_tvalid && running && decompress),
+                .s_a_tready(decoder_a_tready),
+                .s_a_end(feed_a_end),
+                .s_b_tdata(to_stream(feed_b_tdata)),
+                .s_b_tvalid(feed_b_tvalid && running && decompress),
+                .s_b_tready(decoder_b_tready),
+                .s_b_end(feed_b_end),
+                .m_raw_tdata(raw_tdata),
+                .m_raw_tvalid(raw_tvalid),
+                .m_raw_tready(raw_tready),
+                .done(decoder_done),
+                .corrupt(decoder_corrupt)
+            );
+        end else begin : g_no_decoder
+            assign decoder_a_tready = 1'b0;
+            assign decoder_b_tready = 1'b0;
+            assign raw_tdata        = 64'd0;
+            assign raw_tvalid       = 1'b0;
+            assign decoder_done     = 1'b0;
+            assign decoder_corrupt  = 1'b0;
+            wire unused_decoder     = &{1'b0, raw_tready, feed_a_tdata, feed_a_end, feed_b_end, APACK_TREE[0]};
+        end
+    endgenerate
 
     lane_collector #(
         .ADDRESS_WIDTH(ADDRESS_WIDTH)
     ) u_collector (
         .clk(clk),
         .load(coder_load),
-        .decompress(job_decompress),
+        .decompress(decompress),
         .s_a_tdata(a_tdata),
         .s_a_taddress(a_taddress),
         .s_a_tstrb(a_tstrb),
@@ -431,7 +465,7 @@ module lane #(
         .write_address(collect_address),
         .write_data(collect_data),
         .b_words(b_words),
-        .size(size)
+        .size(coded_size)
     );
 
     // ------------------------------------------------------------------------------------------------------------------

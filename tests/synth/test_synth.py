@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quick builds of cores/synth/builds.toml are no larger and no slower than their committed baseline."""
+"""The quick builds of cores/builds.toml are no larger and no slower than their committed baseline."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding, decode, encode, split_entry
 from tensorpress.device.base import Bytes, PoolDevice, Windows
+from tensorpress.device.builds import EngineBuild, checkout, engine_build
 from tensorpress.errors import DeviceError, FormatError, InputError, ProtocolError, TableError
 from tensorpress.registers import ID, REG, VERSION, WINDOWS, ErrorCode
 from tensorpress.tables import ROWS, TOTAL, Table
@@ -42,12 +43,18 @@ class ModelDevice(PoolDevice):
 
     Parameters
     ----------
+    build : str, optional
+        Name of a build of ``cores/builds.toml``, whose parameters hold where no other argument gives one.
     lanes : int
         Lanes that CAPABILITIES states, 1..16; without effect on results.
+    encode_lanes, decode_lanes : int, optional
+        Lanes of each direction; default: `lanes`. 0: the engine lacks the direction.
     block_bytes : int
         Largest raw block, a power of two of 512..16384.
     codecs : int
         Mask of the codecs (bit 0 raw, 1 zvc, 2 ebpc, 3 apack).
+    encode_codecs, decode_codecs : int, optional
+        Masks of each direction; default: `codecs`.
     apack_coders : int
         Interleaved coders of an apack block, 1..16.
     memory_bytes, memory_base : int
@@ -61,22 +68,48 @@ class ModelDevice(PoolDevice):
     def __init__(
         self,
         *,
-        lanes: int = 8,
-        block_bytes: int = 4096,
-        codecs: int = 0b1111,
-        apack_coders: int = 8,
+        build: str | None = None,
+        lanes: int | None = None,
+        encode_lanes: int | None = None,
+        decode_lanes: int | None = None,
+        block_bytes: int | None = None,
+        codecs: int | None = None,
+        encode_codecs: int | None = None,
+        decode_codecs: int | None = None,
+        apack_coders: int | None = None,
         memory_bytes: int = 64 << 20,
         memory_base: int = 0x1000_0000,
     ) -> None:
+        asked = {
+            "LANES": lanes,
+            "ENCODE_LANES": encode_lanes,
+            "DECODE_LANES": decode_lanes,
+            "BLOCK_BYTES": block_bytes,
+            "CODECS": codecs,
+            "ENCODE_CODECS": encode_codecs,
+            "DECODE_CODECS": decode_codecs,
+            "APACK_CODERS": apack_coders,
+        }
+        base = dict(engine_build(checkout("a named build"), build).parameters) if build is not None else {}
+        spec = EngineBuild(build or "", "", base | {name: value for name, value in asked.items() if value is not None})
+        self.encode_lanes, self.decode_lanes = spec.parameter("ENCODE_LANES"), spec.parameter("DECODE_LANES")
+        self.lanes, self.block_bytes = max(self.encode_lanes, self.decode_lanes), spec.parameter("BLOCK_BYTES")
+        masks = spec.parameter("ENCODE_CODECS"), spec.parameter("DECODE_CODECS")
+        self.apack_coders, self.stream_bytes = spec.parameter("APACK_CODERS"), spec.parameter("STREAM_BYTES")
         if (
-            not 1 <= lanes <= 16
-            or block_bytes not in (512, 1024, 2048, 4096, 8192, 16384)
-            or not 1 <= apack_coders <= 16
-            or codecs & ~0b1111
+            min(self.encode_lanes, self.decode_lanes) < 0
+            or not 1 <= self.lanes <= 16
+            or self.block_bytes not in (512, 1024, 2048, 4096, 8192, 16384)
+            or not 1 <= self.apack_coders <= 16
+            or (masks[0] | masks[1]) & ~0b1111
         ):
-            raise InputError(f"no such engine: {lanes} lanes, blocks of {block_bytes} bytes, codecs {codecs:#x}, {apack_coders} coders")
+            raise InputError(
+                f"no such engine: {self.encode_lanes} lanes compress, {self.decode_lanes} decompress, blocks of {self.block_bytes} bytes,"
+                f" codecs {masks[0]:#x} and {masks[1]:#x}, {self.apack_coders} coders"
+            )
         super().__init__(memory_bytes, memory_base)
-        self.lanes, self.block_bytes, self.codecs, self.apack_coders = lanes, block_bytes, codecs | 1, apack_coders
+        self.encode_codecs, self.decode_codecs = (masks[0] | 1) * bool(self.encode_lanes), (masks[1] | 1) * bool(self.decode_lanes)
+        self.codecs = self.encode_codecs | self.decode_codecs
         self._reads: list[tuple[int, int]] = []
         self._writes: list[tuple[int, int]] = []
         self.reset()
@@ -166,9 +199,15 @@ class ModelDevice(PoolDevice):
             VALUE_WIDTH=_WIDTH,
             CODECS=self.codecs,
             APACK_CODERS=self.apack_coders if self.codecs >> _APACK & 1 else 0,
-            STREAM_BYTES_LOG2=3,
+            STREAM_BYTES_LOG2=self.stream_bytes.bit_length() - 1,
         )
-        self._registers: dict[str, int] = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities}
+        directions = REG["DIRECTIONS"].pack(
+            ENCODE_LANES=self.encode_lanes,
+            DECODE_LANES=self.decode_lanes,
+            ENCODE_CODECS=self.encode_codecs,
+            DECODE_CODECS=self.decode_codecs,
+        )
+        self._registers: dict[str, int] = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities, "DIRECTIONS": directions}
 
     # ---- the job
 
@@ -216,7 +255,7 @@ class ModelDevice(PoolDevice):
         regions = [(index, 8 * -(-count // 128)), (payload, 8 * capacity)] + ([] if stream else [(raw, count)])
         if any(address % 8 or address + nbytes > _ADDRESS_END for address, nbytes in regions):
             raise _Fault(ErrorCode.BAD_ADDRESS)
-        if not self.codecs >> config["CODEC"] & 1:
+        if not (self.decode_codecs if config["DECOMPRESS"] else self.encode_codecs) >> config["CODEC"] & 1:
             raise _Fault(ErrorCode.UNSUPPORTED_CODEC)
         name = _CODEC_NAMES[config["CODEC"]]
         table = None

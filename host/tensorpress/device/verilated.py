@@ -34,12 +34,12 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorpress.device.base import Bytes, PoolDevice, Windows
+from tensorpress.device.builds import TOP, checkout, engine_build
 from tensorpress.device.ddr3 import Ddr3
 from tensorpress.errors import BuildError, DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, ProtocolError
 from tensorpress.verilator_root import prepare
 
 CORE = "tensorpress:cores:verilated"
-TOP = "tensorpress_engine"
 CHANNELS = ("ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite")
 """Channels on which stalls can be asked for."""
 
@@ -151,23 +151,6 @@ class _Sources:
     verilog: tuple[Path, ...]
     includes: tuple[Path, ...]  # header files
     cpp: tuple[Path, ...]
-
-
-def checkout() -> Path:
-    """Find the project's checkout: ``TENSORPRESS_CHECKOUT``, the folders above this file, or those above the working folder.
-
-    Raises
-    ------
-    DeviceNotFoundError
-        There is none: the package is installed without the RTL.
-    """
-    asked = os.environ.get("TENSORPRESS_CHECKOUT")
-    places = [Path(asked)] if asked else [*Path(__file__).resolve().parents, Path.cwd(), *Path.cwd().parents]
-    for place in places:
-        if (place / "cores" / "verilated" / "verilated.core").is_file():
-            return place.resolve()
-    where = f"TENSORPRESS_CHECKOUT={asked} is not one" if asked else "set TENSORPRESS_CHECKOUT to its folder"
-    raise DeviceNotFoundError(f"the verilated device needs a checkout of tensorpress with its RTL: {where}")
 
 
 def cache_folder() -> Path:
@@ -331,6 +314,9 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     return library
 
 
+_build_library = build  # where an argument is called build
+
+
 def _runtime_object(unit: Path, compiler: str, trace: str | None) -> Path:
     """Compile a file of Verilator's runtime once for all designs."""
     flags = ["-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-O2", f"-I{unit.parent}", f"-I{unit.parent / 'vltstd'}", *_defines(trace)]
@@ -432,8 +418,13 @@ class VerilatedDevice(PoolDevice):
 
     Parameters
     ----------
-    lanes : int
-        Number of lanes, 1..16.
+    build : str, optional
+        Name of a build of ``cores/builds.toml`` (``full``, ``inference``, ``small``, ...), whose parameters hold where no other argument
+        gives one.
+    lanes : int, optional
+        Number of lanes, 1..16; default: the build's, or 8.
+    encode_lanes, decode_lanes : int, optional
+        Lanes that compress and that decompress; default: the build's, or `lanes`.
     block_bytes : int, optional
         Largest raw block, a power of two of 512..16384; default: the RTL's.
     codecs : int, optional
@@ -442,6 +433,8 @@ class VerilatedDevice(PoolDevice):
         Bursts that the engine's masters keep on the way; default: the RTL's.
     apack_coders : int, optional
         Interleaved coders of an apack block; default: the RTL's.
+    apack_tree : int, optional
+        1: the apack decoder with 6 DSP blocks; default: the RTL's.
     memory_bytes, memory_base : int
         Size and address of the DDR.
     timing : Timing
@@ -477,12 +470,16 @@ class VerilatedDevice(PoolDevice):
     def __init__(
         self,
         *,
-        lanes: int = 8,
+        build: str | None = None,
+        lanes: int | None = None,
+        encode_lanes: int | None = None,
+        decode_lanes: int | None = None,
         block_bytes: int | None = None,
         codecs: int | None = None,
         read_outstanding: int | None = None,
         write_outstanding: int | None = None,
         apack_coders: int | None = None,
+        apack_tree: int | None = None,
         memory_bytes: int = 64 << 20,
         memory_base: int = 0x1000_0000,
         timing: Timing | None = None,
@@ -496,12 +493,17 @@ class VerilatedDevice(PoolDevice):
     ) -> None:
         asked = {
             "LANES": lanes,
+            "ENCODE_LANES": encode_lanes,
+            "DECODE_LANES": decode_lanes,
             "BLOCK_BYTES": block_bytes,
             "CODECS": codecs,
             "READ_OUTSTANDING": read_outstanding,
             "WRITE_OUTSTANDING": write_outstanding,
             "APACK_CODERS": apack_coders,
+            "APACK_TREE": apack_tree,
         }
+        parameters = dict(engine_build(checkout(), build).parameters) if build is not None else {"LANES": 8}
+        parameters |= {name: value for name, value in asked.items() if value is not None}
         kind: Literal["vcd", "fst"] | None = None
         if trace is not None:
             suffix = Path(trace).suffix
@@ -509,10 +511,10 @@ class VerilatedDevice(PoolDevice):
                 raise InputError(f"trace file {os.fspath(trace)!r}: the name must end in .vcd or .fst")
             kind = "fst" if suffix == ".fst" else "vcd"
         self.closed = True  # until it is open
-        spec = Build({k: v for k, v in asked.items() if v is not None}, optimise, kind, self.core, self.top)
+        spec = Build(parameters, optimise, kind, self.core, self.top)
         if design is not None:
             spec = replace(spec, parameters={}, top=design[0], verilog=tuple(Path(file).resolve() for file in design[1]))
-        self.library_path = build(spec, progress)
+        self.library_path = _build_library(spec, progress)
         self._library = _load(self.library_path)
         super().__init__(memory_bytes, memory_base)
         self._handle: int | None = self._library.tp_create(

@@ -16,7 +16,15 @@ from lib.streams import StreamSink, StreamSource
 from tensorpress.registers import COUNTERS, ID, REG, VERSION, WINDOWS, ErrorCode
 
 OKAY, SLVERR = 0, 2
-PARAMETERS = {"LANES": 5, "BLOCK_BYTES": 2048, "CODECS": 11, "APACK_CODERS": 12}
+PARAMETERS = {
+    "ENCODE_LANES": 3,
+    "DECODE_LANES": 5,
+    "BLOCK_BYTES": 2048,
+    "ENCODE_CODECS": 3,
+    "DECODE_CODECS": 9,
+    "STREAM_BYTES": 16,
+    "APACK_CODERS": 12,
+}
 STATE_INPUTS = ("status_busy", "status_done", "status_error_code", "status_error_block")
 RESULTS = {name: name.lower() for name in (*COUNTERS, "RESULT_BLOCKS", "RESULT_PAYLOAD_WORDS", "RESULT_RAW_BLOCKS")}
 JOB_OUTPUTS = {
@@ -117,8 +125,9 @@ async def values_after_reset(dut: Any) -> None:
     """Every register after reset; identity and capabilities."""
     bus = Bus(dut)
     await bus.begin()
-    capabilities = REG["CAPABILITIES"].pack(LANES=5, BLOCK_BYTES_LOG2=11, VALUE_WIDTH=8, CODECS=11, APACK_CODERS=12, STREAM_BYTES_LOG2=3)
-    expected = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities}
+    capabilities = REG["CAPABILITIES"].pack(LANES=5, BLOCK_BYTES_LOG2=11, VALUE_WIDTH=8, CODECS=11, APACK_CODERS=12, STREAM_BYTES_LOG2=4)
+    directions = REG["DIRECTIONS"].pack(ENCODE_LANES=3, DECODE_LANES=5, ENCODE_CODECS=3, DECODE_CODECS=9)
+    expected = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities, "DIRECTIONS": directions}
     for name in REG:
         assert await bus.value(name) == expected.get(name, 0), name
     assert not int(dut.interrupt.value)

@@ -331,7 +331,7 @@ def test_job_control(simulator, block_bytes):
         __file__,
         core="tensorpress:rtl:engine",
         toplevel="job_control",
-        parameters={"BLOCK_BYTES": block_bytes, "CODECS": CODECS},
+        parameters={"BLOCK_BYTES": block_bytes, "ENCODE_CODECS": CODECS, "DECODE_CODECS": CODECS},
         simulator=simulator,
         expected_tests=8 + len(RUN_ERRORS),
     )

@@ -232,13 +232,13 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
 TESTS = 6 + len(PROFILES) - 1 + 8
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [{"LANES": 1}, {"LANES": 3}, {"ENCODE_LANES": 1, "DECODE_LANES": 3}], ids=["1", "3", "1-3"])
 def test_tensorpress_engine(simulator, lanes):
     run_cocotb(
         __file__,
         core="tensorpress:rtl:engine",
         toplevel="tensorpress_engine",
-        parameters={"LANES": lanes, "BLOCK_BYTES": BLOCK, "CODECS": 3},
+        parameters={**lanes, "BLOCK_BYTES": BLOCK, "CODECS": 3},
         simulator=simulator,
         expected_tests=TESTS,
         timeout=1200,

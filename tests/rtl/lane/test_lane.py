@@ -325,7 +325,7 @@ def test_lane(simulator, block_bytes):
         __file__,
         core="tensorpress:rtl:lane",
         toplevel="lane",
-        parameters={"BLOCK_BYTES": block_bytes, "CODECS": 3},
+        parameters={"BLOCK_BYTES": block_bytes, "ENCODE_CODECS": 3, "DECODE_CODECS": 3},
         simulator=simulator,
         expected_tests=len(BACK_PRESSURE) + 5,
     )
