@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import random
-import re
 from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib import clock
+from lib.axi_names import AxiNames
 from lib.profiles import PROFILES
 from lib.streams import StreamSink, StreamSource
 from tensorpress.registers import COUNTERS, ID, REG, VERSION, WINDOWS, ErrorCode
@@ -43,22 +43,12 @@ def writable_mask(name: str) -> int:
     return sum(part.mask for part in fields.values()) if fields else 0xFFFFFFFF
 
 
-class _Ports:
-    """The module with AXI names spelt as the stream drivers look for them: ``s_axi_aw_valid`` is ``s_axi_awvalid``."""
-
-    def __init__(self, dut: Any) -> None:
-        self._dut = dut
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._dut, re.sub(r"^(s_axi_(?:aw|ar|w|b|r))_", r"\1", name))
-
-
 class Bus:
     """AXI4-Lite master made of stream drivers, so that every channel pauses on its own; and watchers of the pulses."""
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
-        ports = _Ports(dut)
+        ports = AxiNames(dut)
         self.aw = StreamSource(ports, "s_axi_aw", payload=("addr", "prot"))
         self.w = StreamSource(ports, "s_axi_w", payload=("data", "strb"))
         self.ar = StreamSource(ports, "s_axi_ar", payload=("addr", "prot"))
