@@ -15,7 +15,7 @@
 module pynq_top #(
     parameter LANES             = 8,     // as in tensorpress_engine
     parameter BLOCK_BYTES       = 4096,
-    parameter CODECS            = 3,
+    parameter CODECS            = 15,
     parameter READ_OUTSTANDING  = 8,
     parameter WRITE_OUTSTANDING = 8,
     parameter APACK_CODERS      = 8,

@@ -33,7 +33,7 @@ DDR_BYTES = 512 << 20
 PARAMETERS: Mapping[str, int] = {
     "LANES": 8,
     "BLOCK_BYTES": 4096,
-    "CODECS": 3,
+    "CODECS": 15,
     "READ_OUTSTANDING": 8,
     "WRITE_OUTSTANDING": 8,
     "APACK_CODERS": 8,
