@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from host_support import ROOT
 from model_files import onnx_qdq
+from tensorpress.cli import experiments as commands
 from tensorpress.cli.app import app
 from tensorpress.codecs import Coding, encode
 from tensorpress.demo import DEMO_TENSORS
@@ -413,3 +417,19 @@ def test_demo_network_is_read_whole():
     network = load_networks([DEMO_TENSORS])[0]
     assert network.name == "digits_cnn" and list(network.frames) == [""] and len(network.frames[""]) == 7
     assert len(network.weights) == 12
+
+
+@pytest.mark.parametrize(("command", "parameters"), [(commands.apack, apack.Accelerator()), (commands.cdma, cdma.Trainer())])
+def test_options_and_readme_state_the_defaults_of_the_models(command, parameters):
+    section = (ROOT / "host/tensorpress/experiments/README.md").read_text().split(f"## `{command.__name__}`")[1].split("\n## ")[0]
+    stated: dict[str, str] = {}
+    for row in re.findall(r"^\| (`--.*?) \| (.*?) \|", section, re.MULTILINE):
+        names, values = re.findall(r"--([a-z-]+)", row[0]), [part.strip("` ") for part in row[1].split(",")]
+        stated.update(zip(names, values, strict=True))
+    options = inspect.signature(command).parameters
+    for field in fields(parameters):
+        default = getattr(parameters, field.name)
+        assert options[field.name].default == default, field.name
+        text = stated.pop(field.name.replace("_", "-"))
+        assert text == default or float(text) == default, field.name
+    assert not stated

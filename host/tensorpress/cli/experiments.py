@@ -102,7 +102,7 @@ class Outcome:
         if self.out is None:
             return False
         if not plots.available():
-            self.report.note("no plots: the package matplotlib is not installed")
+            self.report.note("no plots: they need matplotlib (pip install matplotlib, or tensorpress[report])")
             return False
         return True
 

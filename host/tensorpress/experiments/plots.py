@@ -36,7 +36,7 @@ def figure(height: float = INCHES[1], columns: int = 1, rows: int = 1) -> tuple[
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("plots need the package matplotlib: pip install matplotlib") from error
+        raise InputError("plots need the package matplotlib: pip install matplotlib, or tensorpress[report]") from error
     drawing = Figure(figsize=(INCHES[0], height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(drawing)
     axes = drawing.subplots(rows, columns)
