@@ -468,7 +468,7 @@ def cdma(
         outcome.listing("Layers: work, and the transfer of what they offload", layer_rows, {**columns, **works, **moves, **each})
     outcome.keep("networks", rows)
     outcome.keep("layers", layer_rows)
-    ratios = [2 ** (power / 2) for power in range(11)]
+    ratios = [2 ** (power / 2) for power in range(9)]
     curves = {name: model.gain_curve(offloads, trainer, ratios) for name, offloads in steps.items()}
     outcome.keep("curve", [{"network": name, "ratio": x, "gain": y} for name, points in curves.items() for x, y in points])
     here = model.measured(rows)
