@@ -7,6 +7,7 @@ import csv
 import inspect
 import json
 import re
+import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -433,3 +434,37 @@ def test_options_and_readme_state_the_defaults_of_the_models(command, parameters
         text = stated.pop(field.name.replace("_", "-"))
         assert text == default or float(text) == default, field.name
     assert not stated
+
+
+def test_unreadable_file_is_left_out_and_told(tmp_path, capsys):
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(DEMO_TENSORS.read_bytes()[:5000])
+    rows_file = tmp_path / "rows.json"
+    assert run("experiment", "cdma", damaged, DEMO_TENSORS, "--json", rows_file) == 2
+    told = capsys.readouterr()
+    assert "digits_cnn" in told.out and told.err.count("damaged.npz") == 2 and "1 file could not be read" in told.err
+    assert {row["network"] for row in json.loads(rows_file.read_text()) if row["table"] == "networks"} == {"digits_cnn"}
+    assert run("experiment", "cdma", damaged) == 2
+
+
+def test_missing_libraries_leave_the_rest(tmp_path, capsys, monkeypatch):
+    for name in ("matplotlib", "sklearn.datasets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    np.savez(tmp_path / "net.npz", **{"act/a": np.arange(256, dtype=np.uint8), "weight/b": np.arange(64, dtype=np.int8)})
+    assert run("experiment", "ebpc", tmp_path / "net.npz", "-o", tmp_path / "out") == 0
+    told = capsys.readouterr().err
+    assert "scikit-learn" in told and "matplotlib" in told
+    assert (tmp_path / "out" / "ebpc_networks.csv").is_file() and not list((tmp_path / "out").glob("*.png"))
+
+
+def test_floats_of_32_bits(tmp_path, capsys):
+    numbers = np.maximum(np.random.default_rng(6).normal(0, 1, (1, 8, 8, 16)), 0).astype(np.float32)
+    np.savez(tmp_path / "net.npz", **{"act/a": numbers, "act/b": numbers[::-1], "weight/c": numbers.reshape(16, 64)})
+    for experiment in ("apack", "cdma"):
+        assert run("experiment", experiment, tmp_path / "net.npz") == 0
+    assert run("experiment", "ebpc", tmp_path / "net.npz", "--no-digits") == 0
+    assert "fixed16" in capsys.readouterr().out
+    numbers[0, 0, 0, 0] = np.inf
+    np.savez(tmp_path / "inf.npz", **{"act/a": numbers})
+    assert run("experiment", "ebpc", tmp_path / "inf.npz", "--no-digits") == 2
+    assert "infinities" in capsys.readouterr().err

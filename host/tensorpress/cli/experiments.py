@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tensorpress.cli import options as o
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, new_file, percent, progress
-from tensorpress.errors import InputError
+from tensorpress.errors import InputError, TensorpressError
 from tensorpress.experiments import plots
 from tensorpress.experiments.network import Network, load_networks
 from tensorpress.experiments.papers import CLAIMS
@@ -56,6 +56,7 @@ class Outcome:
         self.experiment, self.out = experiment, out
         self.report = Report(json)
         self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.faults: list[TensorpressError] = []
         if out is not None:
             if out.exists() and not out.is_dir():
                 raise InputError(f"{out}: is a file, not a folder")
@@ -107,7 +108,13 @@ class Outcome:
         return True
 
     def finish(self, drawn: Sequence[Path | None] = ()) -> None:
-        """Write CSV files and JSON, and tell what was written."""
+        """Write CSV files and JSON, and tell what was written.
+
+        Raises
+        ------
+        InputError
+            Afterwards, when files had to be left out.
+        """
         written = []
         if self.out is not None:
             for name, rows in self.tables.items():
@@ -120,11 +127,24 @@ class Outcome:
                 written.append(target.name)
             self.report.line(f"Wrote to {self.out}: {', '.join([*written, *(path.name for path in drawn if path is not None)])}")
         self.report.finish()
+        if self.faults:
+            raise InputError(f"{counted(len(self.faults), 'file')} could not be read: {self.faults[0]}")
 
 
 def load(files: Sequence[Path], inputs: Sequence[Path] | None, manifest: Path | None, outcome: Outcome) -> list[Network]:
-    """The networks of the files; what the importers have to say becomes notes."""
-    return load_networks(files, inputs=inputs or (), manifest=manifest, note=outcome.report.note)
+    """The networks of the files that can be read. What the importers have to say becomes notes, what cannot be read faults.
+
+    Raises
+    ------
+    InputError
+        No file can be read.
+    """
+    loaded = load_networks(files, inputs=inputs or (), manifest=manifest, note=outcome.report.note, fault=outcome.faults.append)
+    if not loaded:
+        raise outcome.faults[0]
+    for error in outcome.faults:
+        outcome.report.note(f"left out: {error}")
+    return loaded
 
 
 def times(value: float | None) -> str:

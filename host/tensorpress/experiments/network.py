@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, TensorpressError
 from ..importers import MODEL_SUFFIXES, find_feeds, import_model
 from ..tensors import NamedTensor, load_tensors
 
@@ -106,8 +106,8 @@ def load_networks(
     *,
     inputs: Sequence[Path] = (),
     manifest: Path | None = None,
-    allow_nan: bool = True,
     note: Callable[[str], None] = lambda text: None,
+    fault: Callable[[TensorpressError], None] | None = None,
 ) -> list[Network]:
     """Read networks from files of tensors and from models. Files of one network (by its name) are put together.
 
@@ -119,15 +119,15 @@ def load_networks(
         What models are run with: files, and folders of files. Without: random numbers.
     manifest : Path, optional
         Metadata for the files of tensors.
-    allow_nan : bool
-        Accept NaNs.
     note : callable
         Told what the importers have to say: random inputs, parts of a model that cannot be read.
+    fault : callable, optional
+        Told of a file that cannot be read, which then is left out. Without: the error is raised.
 
     Raises
     ------
-    InputError
-        A file cannot be read, or holds neither weights nor activations; inputs, but no model.
+    InputError, FormatError
+        A file cannot be read (a tensor with NaNs counts as such), or holds neither weights nor activations; inputs, but no model.
     """
     models = [path for path in paths if path.suffix.lower() in MODEL_SUFFIXES]
     if inputs and not models:
@@ -135,13 +135,19 @@ def load_networks(
     feeds = find_feeds(inputs)
     tensors: dict[str, list[NamedTensor]] = {}
     for path in paths:
-        if path in models:
-            imported = import_model(path, feeds)
-            for text in (*imported.notes, *imported.faults):
-                note(text)
-            read = imported.tensors
-        else:
-            read = load_tensors(path, manifest=manifest, allow_nan=allow_nan)
+        try:
+            if path in models:
+                imported = import_model(path, feeds)
+                for text in (*imported.notes, *imported.faults):
+                    note(text)
+                read = imported.tensors
+            else:
+                read = load_tensors(path, manifest=manifest)
+        except TensorpressError as error:
+            if fault is None:
+                raise
+            fault(error)
+            continue
         for tensor in read:
             tensors.setdefault(tensor.network, []).append(tensor)
     return [make_network(name, group) for name, group in tensors.items()]

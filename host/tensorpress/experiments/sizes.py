@@ -124,8 +124,10 @@ def in_format(tensor: NamedTensor, numbers: npt.NDArray[np.float32], form: str) 
     Raises
     ------
     InputError
-        Unknown format.
+        Unknown format, or an infinite number.
     """
+    if not np.isfinite(numbers).all():
+        raise InputError(f"tensor {tensor.name!r}: holds infinities or NaNs; no number format can be scaled to them")
     if form in ("fixed8", "fixed16"):
         limit = 127 if form == "fixed8" else 32767
         largest = float(np.abs(numbers).max()) or 1.0
