@@ -48,6 +48,20 @@ def _engine(what: str, module: str, old: str, new: str, variant: str = "verilato
     return Mutant(what, f"rtl/engine/{module}.v", old, new, f"tests/rtl/engine/test_{module}.py::test_{module}[{variant}]")
 
 
+def _codec(what: str, module: str, old: str, new: str, test: str) -> Mutant:
+    codec = module.split("_")[0]
+    return Mutant(what, f"rtl/codec/{codec}/{module}.v", old, new, f"tests/rtl/codec/{codec}/test_{test}.py::test_{test}")
+
+
+def _table(what: str, old: str, new: str) -> Mutant:
+    test = "tests/rtl/codec/apack/test_apack_table.py::test_apack_table[verilator]"
+    return Mutant(what, "rtl/codec/apack/apack_table.v", old, new, test)
+
+
+def _cutter(what: str, old: str, new: str) -> Mutant:
+    return Mutant(what, "rtl/common/unit_cutter.v", old, new, "tests/rtl/common/test_unit_cutter.py::test_unit_cutter[verilator-16]")
+
+
 MUTANTS = (
     _lane("B waits for the end of A", "lane_feeder", "(!b_want || turn_q)", "(!b_want || !turn_q)"),
     _lane("B reads a word that is not there yet", "lane_feeder", "(b_next_q < available)", "(b_next_q <= available)"),
@@ -107,6 +121,55 @@ MUTANTS = (
         "lanes_blocked,\n            lanes_starved,",
         "lanes_starved,\n            lanes_blocked,",
     ),
+    _codec(
+        "a coder's queue of places overflows", "apack_encoder", "waiting_parts >= MOST_PARTS", "waiting_parts >= 4'd15", "apack_encoder"
+    ),
+    _codec("end of a row is that of the next one", "apack_encoder", "end_memory[load_before]", "end_memory[load_row_q]", "apack_encoder"),
+    _codec("the pending limit is not seen", "apack_encode_loop", "value_5_q && pending[6] &&", "value_5_q && 1'b0 &&", "apack_encoder"),
+    _codec("flush by another bit", "apack_encode_loop", "flush_4 && low_4_q[14]", "flush_4 && low_4_q[13]", "apack_encoder"),
+    _codec("last word of A is filled too late", "apack_emitter", "pad && |place_q[1:0]", "pad && &place_q[1:0]", "apack_encoder"),
+    _codec("the queue of events overflows", "apack_emitter", "!(|level[5:4])", "!level[5]", "apack_encoder"),
+    _codec("last shifts ask for no part", "apack_decoder", "tail_slots_q <= CODERS_COUNT;", "tail_slots_q <= 5'd2;", "apack_decoder"),
+    _codec("the queue of rows overflows", "apack_decoder", "rows_level < ROWS_DEPTH - 2", "rows_level <= ROWS_DEPTH", "apack_decoder"),
+    _codec(
+        "goes on with no part there",
+        "apack_decoder",
+        "(part_valid && (part_more || !(part_take && enable_q)))",
+        "part_valid",
+        "apack_decoder",
+    ),
+    _codec("last row is the one before", "apack_decoder", ".last(left_q == {VW{1'b0}})", ".last(left_q == VALUE_ONE)", "apack_decoder"),
+    _codec("empty slots take parts", "apack_decode_loop", "(active_q[CODERS-1] && ahead_left[4])", "ahead_left[4]", "apack_decoder"),
+    _codec("a missing offset is not seen", "apack_offset_reader", "missing_q <= take && (", "missing_q <= 1'b0 && (", "apack_decoder"),
+    _codec(
+        "the last word keeps old values",
+        "apack_offset_adder",
+        "else if (place_q == {PW{1'b0}}) place_value_q",
+        "else if (place_q == {PW{1'b1}}) place_value_q",
+        "apack_decoder",
+    ),
+    _codec("row 15 has no length", "apack_rows", "span_row_q <= end_q ? 4'd15", "span_row_q <= end_q ? 4'd14", "apack_decoder"),
+    _table("either column may stand still", "vmin_rises_q && cum_rises_q", "vmin_rises_q || cum_rises_q"),
+    _table("a row that went bad in mid-load is not told", "error_q <= bad_q;", "error_q <= bad_q && !end_send_q;"),
+    _table("a bad table goes out", "end_q && !end_send_q && !bad_q;", "end_q && !end_send_q;"),
+    _codec("a run counts as a second plane", "ebpc_plane_parser", "raw_two_d && !after_raw[RUN]", "raw_two_d", "ebpc_decoder"),
+    _codec(
+        "the last bit counts as missing",
+        "ebpc_plane_window",
+        "pointer_q > POINTER_END[PW-1:0]",
+        "pointer_q >= POINTER_END[PW-1:0]",
+        "ebpc_decoder",
+    ),
+    _codec("missing planes are not told", "ebpc_decoder", "flag_bad || (flag_nonzero && u_bad)", "flag_bad", "ebpc_decoder"),
+    _codec(
+        "an exact end of A is corrupt",
+        "ebpc_run_flags",
+        "window_available < window_consume",
+        "window_available <= window_consume",
+        "ebpc_decoder",
+    ),
+    _cutter("the end comes before the last unit", "s_end && !s_valid && !valid_q", "s_end && !s_valid"),
+    _cutter("old bits while no unit is here", "s_valid ? part : {UNIT{1'b0}}", "part"),
 )
 
 

@@ -18,6 +18,7 @@ The reference is the software model: expected streams come from ``encode_block``
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -446,6 +447,9 @@ class DecoderBox(_Box):
 
 Body = Callable[[Any], Any]
 
+FULL_KIT = os.environ.get("KIT") == "full"
+"""Run the long versions of the tests; for runs that are marked slow."""
+
 
 def _register(namespace: dict[str, Any], name: str, body: Body) -> None:
     async def coroutine(dut: Any) -> None:
@@ -690,4 +694,167 @@ def add_decoder_tests(namespace: dict[str, Any], config: BoxConfig) -> int:
     return len(bodies)
 
 
-__all__ = ["BoxConfig", "DecoderBox", "EncoderBox", "Pauses", "add_decoder_tests", "add_encoder_tests"]
+def add_fault_tests(namespace: dict[str, Any], config: BoxConfig, blocks: Sequence[tuple[Sequence[int], int]], spare: int) -> int:
+    """Put tests of corrupt streams into a test module's namespace; returns how many they are.
+
+    After each fault the decoder must give the model's values, or `corrupt` where the model misses bits; never more words than the block
+    has; and `done` in time. Then a good block must be right: after every fault, in the short version after every eighth.
+
+    Parameters
+    ----------
+    blocks : sequence of (values, zero)
+        Blocks of few words that use every kind of code; the short version takes the first only.
+    spare : int
+        Most cycles from ``start`` to ``done`` beyond one a value, both counted, without back-pressure.
+    """
+    chosen = blocks if FULL_KIT else blocks[:1]
+    after_every = 1 if FULL_KIT else 8
+    good_values = mixed_values(random.Random(f"good:{config.codec}"), 21, config.width, 0, 0.3)
+
+    def words_of(values: Sequence[int], zero: int) -> tuple[list[int], list[int]]:
+        block = config.streams(values, zero)
+        return [int(word) for word in block.a_stream], [int(word) for word in block.b_stream]
+
+    class Faults:
+        """Decodes faulty blocks, and good ones between them."""
+
+        def __init__(self, box: DecoderBox) -> None:
+            self.box, self.count, self.corrupt = box, 0, 0
+
+        async def decode(self, what: str, streams: Sequence[Sequence[int]], count: int, zero: int) -> None:
+            self.corrupt += decode_block(*streams, count, config.coding(zero))[1]
+            taken = await self.box.decode(what, *streams, count, zero)
+            assert taken <= count + spare, f"{what}: {count} values took {taken} cycles, at most {count + spare} allowed"
+            self.count += 1
+            if self.count % after_every == 0:
+                values, corrupt = decode_block(*words_of(good_values, zero), len(good_values), config.coding(zero))
+                assert not corrupt and [int(value) for value in values] == good_values
+                await self.box.decode(f"a good block after {what}", *words_of(good_values, zero), len(good_values), zero)
+
+    async def begin(dut: Any) -> Faults:
+        box = DecoderBox(dut, config)
+        await box.begin()
+        box.set_pressure({})
+        return Faults(box)
+
+    async def every_bit_flipped(dut: Any) -> None:
+        """Each bit of short blocks, one at a time."""
+        faults = await begin(dut)
+        bits = 0
+        for values, zero in chosen:
+            good = words_of(values, zero)
+            for side, bit in [(which, bit) for which in (0, 1) for bit in range(64 * len(good[which]))]:
+                streams = list(good[0]), list(good[1])
+                streams[side][bit // 64] ^= 1 << (63 - bit % 64)
+                await faults.decode(f"bit {bit} of {'AB'[side]} flipped, {len(values)} values", streams, len(values), zero)
+                bits += 1
+        dut._log.info("%d bits, %d blocks corrupt", bits, faults.corrupt)
+        assert bits >= 128 * len(chosen)
+        await faults.box.expect_silence()
+
+    async def every_truncation(dut: Any) -> None:
+        """Streams that end at each byte, and streams of the right length that are zero from each byte on."""
+        faults = await begin(dut)
+        for values, zero in chosen:
+            good = words_of(values, zero)
+            for side, byte in [(which, byte) for which in (0, 1) for byte in range(8 * len(good[which]))]:
+                words, rest = -(-byte // 8), byte % 8
+                cut = good[side][:words]
+                if rest:
+                    cut[-1] &= ~((1 << (64 - 8 * rest)) - 1)
+                for padding in (0, len(good[side]) - words):
+                    streams = [*good]
+                    streams[side] = cut + [0] * padding
+                    what = f"{'AB'[side]} ends at byte {byte}, {padding} words of zeros follow, {len(values)} values"
+                    await faults.decode(what, streams, len(values), zero)
+        assert faults.corrupt >= 2, "no truncation left bits missing"
+        await faults.box.expect_silence()
+
+    async def random_words(dut: Any) -> None:
+        """Random streams, mostly far too short or too long."""
+        faults = await begin(dut)
+        rng = random.Random(f"random words:{config.codec}")
+        for number in range(300 if FULL_KIT else 30):
+            count = rng.randint(1, min(config.block_values, 300))
+            streams = [[rng.getrandbits(64) for _ in range(rng.randint(0, rng.choice((2, 12, 40))))] for _ in range(2)]
+            await faults.decode(f"random words {number}", streams, count, rng.choice(config.zeros))
+        assert 0 < faults.corrupt < faults.count, f"{faults.corrupt} of {faults.count} are corrupt"
+        await faults.box.expect_silence()
+
+    bodies: dict[str, Body] = {"every_bit_flipped": every_bit_flipped, "every_truncation": every_truncation, "random_words": random_words}
+    for name, body in bodies.items():
+        _register(namespace, f"decoder_{name}", body)
+    return len(bodies)
+
+
+def add_selection_tests(namespace: dict[str, Any], box_class: type[EncoderBox] | type[DecoderBox], configs: Mapping[str, BoxConfig]) -> int:
+    """Put tests of codec_encoder or codec_decoder into a test module's namespace; returns how many they are.
+
+    `configs` are the codecs of the build, by name, each with the input ``codec`` that selects it.
+    """
+
+    def select(box: EncoderBox | DecoderBox, config: BoxConfig) -> None:
+        box.config = config
+        box.dut.codec.value = config.inputs["codec"]
+
+    async def changes(dut: Any) -> None:
+        """The codecs of the build in turn, with rst between them; what is not selected stays silent."""
+        box = box_class(dut, next(iter(configs.values())))
+        await box.begin()
+        for config in configs.values():
+            select(box, config)
+            await box.load_table()  # a table stays while other codecs run
+        rng = random.Random(len(configs))
+        for number in range(12):
+            config = list(configs.values())[number % len(configs)]
+            select(box, config)
+            await box.abort()
+            await clock.wait_cycles(dut, 1)
+            zero = rng.choice(config.zeros)
+            values = mixed_values(rng, rng.randint(1, config.block_values), config.width, zero, 0.5)
+            what = f"block {number}, {config.codec}"
+            if isinstance(box, EncoderBox):
+                await box.encode(what, values, zero)
+            else:
+                block = config.streams(values, zero)
+                await box.decode(what, block.a_stream, block.b_stream, len(values), zero)
+        await box.expect_silence()
+
+    async def raw_is_silent(dut: Any) -> None:
+        """Codec 0 has no coder: with it selected nothing is taken and nothing comes."""
+        box = box_class(dut, next(iter(configs.values())))
+        await box.begin()
+        dut.codec.value = 0
+        await clock.wait_cycles(dut, 2)
+        for source in box.sources:
+            source.send([1, 2, 3])
+        dut.start.value = 1
+        await RisingEdge(dut.clk)
+        dut.start.value = 0
+        for _ in range(60):
+            await RisingEdge(dut.clk)
+            for sink in box.sinks:
+                assert not int(sink.valid.value), f"{sink.prefix} is valid"
+            for source in box.sources:
+                assert not source.accepted, f"a word of {source.prefix} was taken"
+            assert not int(dut.done.value), "done"
+
+    bodies: dict[str, Body] = {"changes": changes}
+    if len(configs) > 1:  # the only codec of a build is always selected
+        bodies["raw_is_silent"] = raw_is_silent
+    for name, body in bodies.items():
+        _register(namespace, f"selection_{name}", body)
+    return len(bodies)
+
+
+__all__ = [
+    "FULL_KIT",
+    "BoxConfig",
+    "DecoderBox",
+    "EncoderBox",
+    "Pauses",
+    "add_decoder_tests",
+    "add_encoder_tests",
+    "add_fault_tests",
+    "add_selection_tests",
+]

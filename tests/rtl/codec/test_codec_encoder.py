@@ -4,79 +4,54 @@
 from __future__ import annotations
 
 import os
-import random
-from typing import Any
 
-import cocotb
 import pytest
-from cocotb.triggers import RisingEdge
-from codec.box import BoxConfig, EncoderBox, add_encoder_tests, mixed_values
+from codec.apack.apack_tables import bus_words, make_table
+from codec.box import BoxConfig, EncoderBox, add_encoder_tests, add_selection_tests
 from harness import run_cocotb
-from lib import clock
 from tensorpress.codecs import CODEC_NUMBERS
 
 BLOCK_BYTES = 512
 CODECS = int(os.environ.get("CODECS", "2"))
 CODEC = os.environ.get("CODEC", "zvc")
+TABLE = make_table("zeros", 8)
+APACK = {"table": TABLE, "table_words": bus_words(TABLE), "zeros": (0,)}
+
+CONFIGS = {
+    codec: BoxConfig(codec, block_bytes=BLOCK_BYTES, inputs={"codec": CODEC_NUMBERS[codec]}, **(APACK if codec == "apack" else {}))
+    for codec in ("zvc", "ebpc", "apack")
+    if CODECS >> CODEC_NUMBERS[codec] & 1
+}
+KIT_TESTS = add_encoder_tests(globals(), CONFIGS[CODEC])
+add_selection_tests(globals(), EncoderBox, CONFIGS)
 
 
-def config(codec: str) -> BoxConfig:
-    return BoxConfig(codec, block_bytes=BLOCK_BYTES, inputs={"codec": CODEC_NUMBERS[codec]})
-
-
-TESTS = add_encoder_tests(globals(), config(CODEC))
-
-
-@cocotb.test()
-async def changes(dut: Any) -> None:
-    """The codecs of the build in turn, with rst between them; what is not selected stays silent."""
-    names = [name for name in ("zvc", "ebpc") if CODECS >> CODEC_NUMBERS[name] & 1]
-    boxes = {name: config(name) for name in names}
-    box = EncoderBox(dut, boxes[names[0]])
-    await box.begin()
-    rng = random.Random(CODECS)
-    for number in range(12):
-        name = names[number % len(names)]
-        box.config = boxes[name]
-        dut.codec.value = CODEC_NUMBERS[name]
-        await box.abort()
-        await clock.wait_cycles(dut, 1)
-        zero = rng.choice((0, 128))
-        values = mixed_values(rng, rng.randint(1, BLOCK_BYTES), 8, zero, 0.5)
-        await box.encode(f"block {number}, {name}", values, zero)
-    await box.expect_silence()
-
-
-@cocotb.test()
-async def raw_is_silent(dut: Any) -> None:
-    """Codec 0 has no encoder: with it selected, and more than one codec built, nothing is taken and nothing comes."""
-    if CODECS & 14 in (2, 4, 8):
-        return  # the only codec of a build is always selected
-    box = EncoderBox(dut, config(CODEC))
-    await box.begin()
-    dut.codec.value = 0
-    await clock.wait_cycles(dut, 2)
-    box.raw.send([1, 2, 3])
-    dut.start.value = 1
-    await RisingEdge(dut.clk)
-    dut.start.value = 0
-    for _ in range(60):
-        await RisingEdge(dut.clk)
-        for sink in box.sinks:
-            assert not int(sink.valid.value)
-        for source in box.sources:
-            assert not source.accepted
-        assert not int(dut.done.value)
-
-
-@pytest.mark.parametrize(("codecs", "codec"), [(2, "zvc"), (6, "zvc"), (7, "ebpc")])
-def test_codec_encoder(simulator: str, codecs: int, codec: str) -> None:
+def run(simulator: str, codecs: int, codec: str, tests: int, only: str | None = None) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:codec",
         toplevel="codec_encoder",
         parameters={"BLOCK_BYTES": BLOCK_BYTES, "CODECS": codecs},
         extra_env={"CODECS": str(codecs), "CODEC": codec},
-        expected_tests=TESTS + 2,
+        expected_tests=tests,
+        test_filter=only,
         simulator=simulator,
     )
+
+
+def test_codec_encoder() -> None:
+    run("verilator", 15, "ebpc", 4, "selection_(changes|raw_is_silent)|encoder_(edges|back_to_back)")
+
+
+def test_codec_encoder_two_codecs(icarus: str) -> None:
+    run(icarus, 6, "zvc", 2, "selection_(changes|raw_is_silent)")
+
+
+def test_codec_encoder_without_selection(icarus: str) -> None:
+    run(icarus, 2, "zvc", 2, "selection_changes|encoder_abort")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["zvc", "ebpc", "apack"])
+def test_codec_encoder_kit(simulator: str, codec: str) -> None:
+    run(simulator, 15, codec, KIT_TESTS + 2)

@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import os
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-from tensorpress.tables import Table, optimal_table
+from tensorpress.demo import DEMO_TENSORS
+from tensorpress.tables import Table, histogram, optimal_table
+from tensorpress.tensors import load_tensors
+
+DATA = os.environ.get("TENSORPRESS_DATA")
+FILES = sorted(Path(DATA).glob("*.npz")) if DATA else []
+"""Files of tensors to test with, besides the demo's."""
 
 
 def bus_words(table: Table) -> list[tuple[int, int]]:
@@ -55,6 +63,18 @@ def make_table(kind: str, width: int) -> Table:
 def _at_least_8(cum: Sequence[int]) -> tuple[int, ...]:
     """Counts squeezed so that each is at least 8."""
     return tuple(8 * row + below * (1024 - 128) // 1024 for row, below in enumerate(cum))
+
+
+def tensor_blocks(file: Path | str = "", *, every: bool = False, block: int = 4096) -> Iterator[tuple[str, Table, list[int]]]:
+    """Name, optimal table and values of the middle block of each 8-bit tensor of a file (default: the demo's); `every`: of all blocks."""
+    for tensor in load_tensors(file or DEMO_TENSORS):
+        if tensor.width != 8:
+            continue
+        values = tensor.values.ravel().view(np.uint8)
+        table = optimal_table(histogram(values))
+        starts = range(0, len(values), block)
+        for start in starts if every else (starts[len(starts) // 2],):
+            yield f"{tensor.name} at {start}", table, [int(value) for value in values[start : start + block]]
 
 
 def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:

@@ -7,19 +7,23 @@ import itertools
 import os
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cocotb
 import pytest
-from codec.apack.apack_tables import bus_words, largest_pending, likely_values, make_table, pending_values
-from codec.box import BoxConfig, EncoderBox, add_encoder_tests, pressures
+from codec.apack.apack_tables import FILES, bus_words, largest_pending, likely_values, make_table, pending_values, tensor_blocks
+from codec.box import FULL_KIT, BoxConfig, EncoderBox, add_encoder_tests, pressures
 from harness import run_cocotb
 from lib import clock
+from tensorpress.tables import Table
 
 BLOCK_BYTES = int(os.environ.get("BLOCK_BYTES", "512"))
 CODERS = int(os.environ.get("CODERS", "8"))
 WIDTH = int(os.environ.get("WIDTH", "8"))
 TABLE = make_table(os.environ.get("TABLE", "zeros"), WIDTH)
+SPARE = 3 * CODERS + 60
+"""Cycles from start to done beyond one a value."""
 CONFIG = BoxConfig(
     "apack",
     width=WIDTH,
@@ -28,16 +32,15 @@ CONFIG = BoxConfig(
     table=TABLE,
     table_words=bus_words(TABLE),
     zeros=(0,),
-    cycles=lambda values: values + 3 * CODERS + 60,
+    cycles=lambda values: values + SPARE,
 )
 BLOCK_WORDS = BLOCK_BYTES // 8
 KIT_TESTS = add_encoder_tests(globals(), CONFIG) if WIDTH != 4 else 0
 OWN_TESTS = 4
 
 
-def use_table(box: EncoderBox, kind: str) -> None:
+def use_table(box: EncoderBox, table: Table) -> None:
     """Another table for the model; `load_table` gives it to the encoder."""
-    table = make_table(kind, WIDTH)
     box.config = replace(CONFIG, table=table, table_words=bus_words(table))
 
 
@@ -72,7 +75,7 @@ async def encoder_tables(dut: Any) -> None:
     outcomes = []
     kinds = ["even"] if WIDTH == 4 else ["even", "zeros", "skew", "skew_last", "wide", "middle", "random 2", "narrow 1", "narrow 2"]
     for number, kind in enumerate(kinds * 2 if WIDTH != 4 else kinds * 6):
-        use_table(box, kind)
+        use_table(box, make_table(kind, WIDTH))
         await box.load_table()
         for size in (rng.randint(1, CODERS), rng.randint(CODERS, 100), min(CONFIG.block_values, rng.randint(400, 1100))):
             data = rng.choice(("likely", "uniform", "one"))
@@ -92,7 +95,7 @@ async def encoder_pending(dut: Any) -> None:
     """The pending counter at 17, 20, 40, 63 and past the limit, without pauses and with every one."""
     box = EncoderBox(dut, CONFIG)
     await box.begin()
-    use_table(box, "middle")
+    use_table(box, make_table("middle", WIDTH))
     await box.load_table()
     outcomes = []
     for pending in (17, 20, 40, 63, 64):
@@ -112,7 +115,7 @@ async def encoder_one_busy_coder(dut: Any) -> None:
     """One coder emits nearly all bits while A stands still: its queue of places fills up, and nothing is lost."""
     box = EncoderBox(dut, CONFIG)
     await box.begin()
-    use_table(box, "skew" if WIDTH != 4 else "skew_last")
+    use_table(box, make_table("skew" if WIDTH != 4 else "skew_last", WIDTH))
     await box.load_table()
     rng = random.Random("busy")
     often = max(range(16), key=lambda row: box.config.table.cum[row + 1] - box.config.table.cum[row])
@@ -136,44 +139,124 @@ async def encoder_rate(dut: Any) -> None:
     await box.begin()
     rng = random.Random("rate")
     for kind in ("middle",) if WIDTH == 4 else ("zeros", "random 2", "even"):
-        use_table(box, kind)
+        use_table(box, make_table(kind, WIDTH))
         await box.load_table()
         values = likely_values(rng, box.config.table, CONFIG.block_values)
         box.set_pressure({})
         taken = await box.encode(f"likely values, table {kind}", values, early=3)
         dut._log.info("table %s: %d values in %d cycles", kind, len(values), taken)
-        assert taken <= len(values) + 3 * CODERS + 60
+        assert taken <= len(values) + SPARE
     await clock.wait_cycles(dut, 1)
     await box.expect_silence()
 
 
+if BLOCK_BYTES == 4096 and WIDTH == 8:
+
+    @cocotb.test()
+    async def encoder_tensors(dut: Any) -> None:
+        """Blocks of real tensors, each tensor with its own table: at most 84 cycles more than values."""
+        box = EncoderBox(dut, CONFIG)
+        await box.begin()
+        box.set_pressure({})
+        slowest = blocks = 0
+        for name, table, values in tensor_blocks(os.environ.get("TENSORS", ""), every=FULL_KIT):
+            use_table(box, table)
+            if len(box.config.streams(values, 0).a_stream) > BLOCK_WORDS:
+                continue  # the lane stops it
+            await box.load_table()
+            taken = await box.encode(name, values, early=3)
+            dut._log.info("%s: %d values in %d cycles", name, len(values), taken)
+            assert taken <= len(values) + SPARE, f"{name}: {len(values)} values took {taken} cycles"
+            slowest, blocks = max(slowest, taken - len(values)), blocks + 1
+        dut._log.info("%d blocks, at most %d cycles more than values", blocks, slowest)
+        assert blocks or "TENSORS" in os.environ
+        await box.expect_silence()
+
+    @cocotb.test()
+    async def encoder_adversarial(dut: Any) -> None:
+        """What the data alone can make the encoder wait, at worst: the table in README.md."""
+        box = EncoderBox(dut, CONFIG)
+        await box.begin()
+        rng = random.Random("adversarial")
+        cases: dict[str, tuple[str, list[int]]] = {}
+        for pending in (17, 40, 63):
+            table = make_table("middle", WIDTH)
+            cases[f"runs of {pending} pending bits"] = ("middle", pending_values(table, CODERS, pending, 4096))
+        skew = make_table("skew", WIDTH)
+        cases["a row of count 1 at each value"] = ("skew", [skew.vmin[rng.randint(1, 15)] for _ in range(2800)])
+        cases["the same, from one coder only"] = ("skew", [skew.vmin[rng.randint(1, 15)] if k % CODERS == 0 else 0 for k in range(4096)])
+        for name, (kind, values) in cases.items():
+            use_table(box, make_table(kind, WIDTH))
+            await box.load_table()
+            box.set_pressure({})
+            taken = await box.encode(name, values, early=3)
+            dut._log.info("%s: %d values in %d cycles, %.3f", name, len(values), taken, len(values) / taken)
+            assert taken <= 2 * len(values) + SPARE, f"{name}: {len(values)} values took {taken} cycles"
+        await box.expect_silence()
+
+
 def run(
-    simulator: str, *, block_bytes: int = 512, coders: int = 8, width: int = 8, table: str = "zeros", tests: int, only: str | None = None
+    simulator: str,
+    *,
+    block_bytes: int = 512,
+    coders: int = 8,
+    width: int = 8,
+    table: str = "zeros",
+    tests: int,
+    only: str | None = None,
+    kit: str = "short",
+    tensors: Path | None = None,
 ) -> None:
+    variant = {"BLOCK_BYTES": str(block_bytes), "CODERS": str(coders), "WIDTH": str(width), "TABLE": table, "KIT": kit}
     run_cocotb(
         __file__,
         core="tensorpress:rtl:apack",
         toplevel="apack_encoder",
         parameters={"BLOCK_BYTES": block_bytes, "CODERS": coders, "W": width},
-        extra_env={"BLOCK_BYTES": str(block_bytes), "CODERS": str(coders), "WIDTH": str(width), "TABLE": table},
+        extra_env=variant | ({"TENSORS": str(tensors)} if tensors else {}),
         expected_tests=tests,
         simulator=simulator,
         test_filter=only,
     )
 
 
-def test_apack_encoder(simulator: str) -> None:
-    run(simulator, tests=KIT_TESTS + OWN_TESTS)
+ALL = KIT_TESTS + OWN_TESTS
+
+
+def test_apack_encoder() -> None:
+    run("verilator", tests=ALL)
+
+
+def test_apack_encoder_edges(icarus: str) -> None:
+    run(icarus, tests=2, only="encoder_(edges|back_to_back)")
+
+
+@pytest.mark.slow
+def test_apack_encoder_whole(simulator: str) -> None:
+    run(simulator, tests=ALL)
 
 
 def test_apack_encoder_full_block() -> None:
-    run("verilator", block_bytes=4096, table="random 1", tests=2, only="encoder_(rate|cycles)")
+    run("verilator", block_bytes=4096, table="random 1", tests=3, only="encoder_(rate|tensors|adversarial)")
 
 
+@pytest.mark.slow
+def test_apack_encoder_full_block_whole() -> None:
+    run("verilator", block_bytes=4096, table="random 1", tests=3, only="encoder_(rate|tensors|cycles)", kit="full")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_apack_encoder_tensors_of_a_folder(file: Path) -> None:
+    run("verilator", block_bytes=4096, table="random 1", tests=1, only="encoder_tensors", tensors=file)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("coders", "width", "table"), [(16, 16, "random 2"), (10, 8, "random 3")])
 def test_apack_encoder_variant(coders: int, width: int, table: str) -> None:
-    run("verilator", coders=coders, width=width, table=table, tests=KIT_TESTS + OWN_TESTS)
+    run("verilator", coders=coders, width=width, table=table, tests=ALL)
 
 
+@pytest.mark.slow
 def test_apack_encoder_4_bits() -> None:
     run("verilator", width=4, table="even", coders=13, tests=OWN_TESTS, only="encoder_(tables|pending|one_busy_coder|rate)")

@@ -66,8 +66,7 @@ async def chain(dut: Any) -> None:
     await sink.expect_silence()
 
 
-@pytest.mark.parametrize("width", [8, 16])
-def test_ebpc_chain(simulator: str, width: int) -> None:
+def run(simulator: str, width: int) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:ebpc",
@@ -78,3 +77,13 @@ def test_ebpc_chain(simulator: str, width: int) -> None:
         expected_tests=1,
         simulator=simulator,
     )
+
+
+def test_ebpc_chain() -> None:
+    run("verilator", 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 16])
+def test_ebpc_chain_whole(simulator: str, width: int) -> None:
+    run(simulator, width)

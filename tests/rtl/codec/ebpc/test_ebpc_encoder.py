@@ -9,7 +9,7 @@ from typing import Any
 import cocotb
 import pytest
 from codec.box import BoxConfig, EncoderBox, add_encoder_tests
-from codec.ebpc.kinds import kinds
+from codec.ebpc.kinds import kinds, rate_of_one_code_a_cycle
 from harness import run_cocotb
 
 WIDTH = int(os.environ.get("WIDTH", "8"))
@@ -39,32 +39,50 @@ if BLOCK_BYTES == 4096:
         box.set_pressure({})
         for name, values in kinds().items():
             cycles = await box.encode(name, values, early=3)
-            dut._log.info("%s: %d values in %d cycles, %.4f", name, len(values), cycles, len(values) / cycles)
+            peer = rate_of_one_code_a_cycle(values)
+            dut._log.info(
+                "%s: %d values in %d cycles, %.4f; %.2f at one code a cycle", name, len(values), cycles, len(values) / cycles, peer
+            )
             assert len(values) >= 0.99 * cycles, f"{name}: {cycles} cycles"
 
 
-def run(simulator: str, width: int, block_bytes: int, signed: bool, only: str | None = None) -> None:
+def run(simulator: str, *, width: int = 8, block_bytes: int = 512, signed: bool = True, tests: int, only: str | None = None) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:ebpc",
         toplevel="ebpc_encoder",
         parameters={"W": width, "BLOCK_BYTES": block_bytes},
         extra_env={"WIDTH": str(width), "BLOCK_BYTES": str(block_bytes), "SIGNED": str(int(signed))},
-        expected_tests=1 if only else TESTS,
+        expected_tests=tests,
         test_filter=only,
         simulator=simulator,
     )
 
 
-@pytest.mark.parametrize("width", [8, 16])
-def test_ebpc_encoder(simulator: str, width: int) -> None:
-    run(simulator, width, 512, True)
+def test_ebpc_encoder() -> None:
+    run("verilator", tests=TESTS)
 
 
 @pytest.mark.parametrize("width", [8, 16])
-def test_ebpc_encoder_unsigned(simulator: str, width: int) -> None:
-    run(simulator, width, 512, False, "encoder_edges")
+def test_ebpc_encoder_edges(icarus: str, width: int) -> None:
+    run(icarus, width=width, tests=2, only="encoder_(edges|back_to_back)")
+
+
+def test_ebpc_encoder_unsigned() -> None:
+    run("verilator", signed=False, tests=1, only="encoder_edges")
 
 
 def test_ebpc_encoder_throughput() -> None:
-    run("verilator", 8, 4096, True, "encoder_throughput")
+    run("verilator", block_bytes=4096, tests=1, only="encoder_throughput")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 16])
+def test_ebpc_encoder_whole(simulator: str, width: int) -> None:
+    run(simulator, width=width, tests=TESTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 16])
+def test_ebpc_encoder_unsigned_whole(simulator: str, width: int) -> None:
+    run(simulator, width=width, signed=False, tests=1, only="encoder_edges")

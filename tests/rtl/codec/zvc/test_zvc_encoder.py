@@ -14,8 +14,7 @@ CONFIG = BoxConfig("zvc", block_bytes=BLOCK_BYTES, zeros=(0, 1, 128, 255), cycle
 TESTS = add_encoder_tests(globals(), CONFIG)
 
 
-@pytest.mark.parametrize("block_bytes", [512, 4096])
-def test_zvc_encoder(simulator: str, block_bytes: int) -> None:
+def run(simulator: str, block_bytes: int) -> None:
     run_cocotb(
         __file__,
         core="tensorpress:rtl:zvc",
@@ -25,3 +24,12 @@ def test_zvc_encoder(simulator: str, block_bytes: int) -> None:
         expected_tests=TESTS,
         simulator=simulator,
     )
+
+
+def test_zvc_encoder(simulator: str) -> None:
+    run(simulator, 512)
+
+
+@pytest.mark.slow
+def test_zvc_encoder_full_block(simulator: str) -> None:
+    run(simulator, 4096)
