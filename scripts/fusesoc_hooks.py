@@ -26,7 +26,7 @@ sys.path[:0] = [str(TREE / "host"), str(TREE / "scripts")]
 
 from make_hwh import eda_parameters  # noqa: E402
 from tensorpress.errors import BuildError, InputError, TensorpressError  # noqa: E402
-from tensorpress.hwh import ENGINE_VLNV, PAGE_BYTES, PARAMETERS, hwh_text, register_access  # noqa: E402
+from tensorpress.hwh import ENGINE_VLNV, PAGE_BYTES, build_parameters, hwh_text, register_access  # noqa: E402
 from tensorpress.registers import REG  # noqa: E402
 
 PART = "xc7z020clg400-1"
@@ -135,7 +135,7 @@ def build_open() -> None:
     check_open()
     eda = description()
     name = eda.name.removesuffix(".eda.yml")
-    clock = {**PARAMETERS, **eda_parameters(eda)}["CLOCK_MHZ"]
+    clock = build_parameters(eda_parameters(eda))["CLOCK_MHZ"]
     pins = sorted(Path("src").glob("*/pynq_z2.xdc"))
     if len(pins) != 1:
         raise InputError(f"{len(pins)} files pynq_z2.xdc below {Path('src').resolve()}, expected one")

@@ -33,9 +33,8 @@ def eda_parameters(path: Path) -> dict[str, int]:
     try:
         description = yaml.safe_load(path.read_text())
         parameters = description["parameters"]
-        return {
-            name: int(entry["default"]) for name, entry in parameters.items() if entry["paramtype"] == "vlogparam" and name in PARAMETERS
-        }
+        named = {name: entry for name, entry in parameters.items() if entry["paramtype"] == "vlogparam" and name in PARAMETERS}
+        return {name: int(entry["default"]) for name, entry in named.items() if "default" in entry}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not the description of a FuseSoC build: {error}") from error
 

@@ -35,7 +35,7 @@ set_property -dict {
 } $ps
 
 set engine [create_bd_cell -type ip -vlnv tensorpress:engine:tensorpress_engine:1.0 engine]
-set_property -dict {CONFIG.LANES 8 CONFIG.CODECS 3} $engine
+set_property -dict {CONFIG.LANES 4 CONFIG.ENCODE_LANES 4 CONFIG.DECODE_LANES 4} $engine
 set interrupts [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_intc:4.1 interrupts]
 set_property CONFIG.C_IRQ_CONNECTION 1 $interrupts
 set reset [create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 reset]

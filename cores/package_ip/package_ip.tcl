@@ -43,12 +43,18 @@ set_property value LEVEL_HIGH [ipx::add_bus_parameter SENSITIVITY $irq]
 
 # Parameters
 foreach {parameter text low high} {
-    LANES             {Lanes, each codes one value a cycle}      1   16
-    BLOCK_BYTES       {Largest raw block in bytes, a power of 2} 512 16384
-    CODECS            {Codecs: 1 raw, 2 zvc, 4 ebpc, 8 apack}    0   15
-    READ_OUTSTANDING  {Read bursts on the way at once}           2   16
-    WRITE_OUTSTANDING {Write bursts on the way at once}          2   16
-    APACK_CODERS      {Interleaved coders of an apack block}     1   16
+    LANES             {Lanes, each codes one value a cycle}            1   16
+    CODECS            {Codecs: 1 raw, 2 zvc, 4 ebpc, 8 apack}          1   15
+    ENCODE_LANES      {Lanes that compress}                            0   16
+    DECODE_LANES      {Lanes that decompress}                          0   16
+    ENCODE_CODECS     {Codecs that compress}                           0   15
+    DECODE_CODECS     {Codecs that decompress}                         0   15
+    BLOCK_BYTES       {Largest raw block in bytes, a power of 2}       512 16384
+    STREAM_BYTES      {Bytes of a beat of the stream ports}            8   8
+    READ_OUTSTANDING  {Read bursts on the way at once}                 2   16
+    WRITE_OUTSTANDING {Write bursts on the way at once}                2   16
+    APACK_CODERS      {Interleaved coders of an apack block}           8   16
+    APACK_TREE        {1: apack decoders with fewer DSP blocks}        0   1
 } {
     set user [ipx::get_user_parameters $parameter -of_objects $core]
     set_property display_name $text $user

@@ -13,13 +13,18 @@
 `default_nettype none
 
 module pynq_top #(
-    parameter LANES             = 8,     // as in tensorpress_engine
-    parameter BLOCK_BYTES       = 4096,
+    parameter LANES             = 8,       // all but CLOCK_MHZ as in tensorpress_engine
     parameter CODECS            = 15,
+    parameter ENCODE_LANES      = LANES,
+    parameter DECODE_LANES      = LANES,
+    parameter ENCODE_CODECS     = CODECS,
+    parameter DECODE_CODECS     = CODECS,
+    parameter BLOCK_BYTES       = 4096,
     parameter READ_OUTSTANDING  = 8,
     parameter WRITE_OUTSTANDING = 8,
     parameter APACK_CODERS      = 8,
-    parameter CLOCK_MHZ         = 125    // the highest frequency of FCLK0, in MHz, 1..500; also the pace of the heartbeat
+    parameter APACK_TREE        = 0,
+    parameter CLOCK_MHZ         = 125      // the highest frequency of FCLK0, in MHz, 1..500; also the pace of the heartbeat
 ) (
     output wire [2:0] leds  // 0 busy, 1 error, 2 heartbeat
 );
@@ -205,11 +210,16 @@ module pynq_top #(
 
     tensorpress_engine #(
         .LANES(LANES),
-        .BLOCK_BYTES(BLOCK_BYTES),
         .CODECS(CODECS),
+        .ENCODE_LANES(ENCODE_LANES),
+        .DECODE_LANES(DECODE_LANES),
+        .ENCODE_CODECS(ENCODE_CODECS),
+        .DECODE_CODECS(DECODE_CODECS),
+        .BLOCK_BYTES(BLOCK_BYTES),
         .READ_OUTSTANDING(READ_OUTSTANDING),
         .WRITE_OUTSTANDING(WRITE_OUTSTANDING),
-        .APACK_CODERS(APACK_CODERS)
+        .APACK_CODERS(APACK_CODERS),
+        .APACK_TREE(APACK_TREE)
     ) u_engine (
         .aclk(clk),
         .aresetn(aresetn),

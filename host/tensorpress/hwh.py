@@ -30,16 +30,21 @@ PS = "processing_system7"
 PS_VLNV = "xilinx.com:ip:processing_system7:5.5"
 DDR_BYTES = 512 << 20
 
-PARAMETERS: Mapping[str, int] = {
+PARAMETERS: Mapping[str, int | str] = {
     "LANES": 8,
-    "BLOCK_BYTES": 4096,
     "CODECS": 15,
+    "ENCODE_LANES": "LANES",
+    "DECODE_LANES": "LANES",
+    "ENCODE_CODECS": "CODECS",
+    "DECODE_CODECS": "CODECS",
+    "BLOCK_BYTES": 4096,
     "READ_OUTSTANDING": 8,
     "WRITE_OUTSTANDING": 8,
     "APACK_CODERS": 8,
+    "APACK_TREE": 0,
     "CLOCK_MHZ": 125,
 }
-"""Parameters of ``pynq_top`` and their defaults."""
+"""Parameters of ``pynq_top`` and their defaults: a number, or the name of the parameter whose value it has."""
 
 PLL_MHZ = 1000
 """The IO PLL of the boards, from which FCLK0 comes."""
@@ -71,6 +76,24 @@ _BURST_PORTS = (("AWID", "I"), ("AWLEN", "I"), ("WLAST", "I"), ("BID", "O"), ("A
 def register_access(register: Register) -> str:
     """The access of a register in the words of IP-XACT."""
     return _ACCESS[register.access]
+
+
+def build_parameters(parameters: Mapping[str, int] | None = None) -> dict[str, int]:
+    """All parameters of a build of ``pynq_top``: those given, and the defaults of the others.
+
+    Raises
+    ------
+    InputError
+        A parameter that ``pynq_top`` does not have.
+    """
+    given = dict(parameters or {})
+    unknown = set(given) - set(PARAMETERS)
+    if unknown:
+        raise InputError(f"pynq_top has no parameter {', '.join(sorted(unknown))}; it has {', '.join(PARAMETERS)}")
+    build: dict[str, int] = {}
+    for name, default in PARAMETERS.items():
+        build[name] = given[name] if name in given else build[default] if isinstance(default, str) else default
+    return build
 
 
 def clock_divisors(clock_mhz: int) -> tuple[int, int]:
@@ -251,10 +274,7 @@ def hwh_text(parameters: Mapping[str, int] | None = None, *, name: str = "tensor
     InputError
         A parameter that ``pynq_top`` does not have, or a clock that FCLK0 cannot have.
     """
-    unknown = set(parameters or {}) - set(PARAMETERS)
-    if unknown:
-        raise InputError(f"pynq_top has no parameter {', '.join(sorted(unknown))}; it has {', '.join(PARAMETERS)}")
-    build = {**PARAMETERS, **(parameters or {})}
+    build = build_parameters(parameters)
     first, second = clock_divisors(build["CLOCK_MHZ"])
 
     device, package = part.partition("clg")[0], "clg" + part.partition("clg")[2].partition("-")[0]

@@ -25,7 +25,8 @@ def parse(**parameters):
 
 def test_parameters_and_addresses_are_those_of_the_verilog():
     text = TOP.read_text()
-    assert {name: int(value) for name, value in re.findall(r"parameter (\w+) *= (\d+)", text)} == hwh.PARAMETERS
+    declared = re.findall(r"parameter (\w+) *= (\w+)", text)
+    assert {name: int(value) if value.isdigit() else value for name, value in declared} == hwh.PARAMETERS
     pages = {name: int(value.replace("_", ""), 16) for name, value in re.findall(r"(\w+)_PAGE *= 32'h([0-9A-F_]+)", text)}
     assert pages == {"ENGINE": hwh.ENGINE_ADDRESS, "INTERRUPTS": hwh.INTERRUPTS_ADDRESS}
 
@@ -59,7 +60,7 @@ def test_connections_are_mutual_and_nets_agree():
 def test_build_parameters_are_told():
     modules = {module.get("INSTANCE"): module for module in parse(LANES=3, CLOCK_MHZ=100).iter("MODULE")}
     engine = {part.get("NAME"): part.get("VALUE") for part in modules["engine"].iter("PARAMETER")}
-    assert engine["LANES"] == "3" and engine["BLOCK_BYTES"] == "4096" and engine["CLOCK_MHZ"] == "100"
+    assert engine["LANES"] == engine["ENCODE_LANES"] == "3" and engine["BLOCK_BYTES"] == "4096" and engine["CLOCK_MHZ"] == "100"
     ps = {part.get("NAME"): part.get("VALUE") for part in modules[hwh.PS].iter("PARAMETER")}
     assert int(ps["PCW_FCLK0_PERIPHERAL_DIVISOR0"]) * int(ps["PCW_FCLK0_PERIPHERAL_DIVISOR1"]) == 10
 
@@ -86,7 +87,9 @@ def test_command_line(tmp_path):
     assert run(output, "LANES=2").returncode == 0
     assert output.read_text() == hwh.hwh_text({"LANES": 2})
     eda = tmp_path / "x.eda.yml"
-    eda.write_text("parameters: {LANES: {default: 5, paramtype: vlogparam}, OTHER: {default: 1, paramtype: vlogdefine}}\n")
+    eda.write_text(
+        "parameters: {LANES: {default: 5, paramtype: vlogparam}, DECODE_LANES: {paramtype: vlogparam}, OTHER: {default: 1, paramtype: vlogdefine}}\n"
+    )
     assert run(output, "--eda", eda, "CLOCK_MHZ=50").returncode == 0
     assert output.read_text() == hwh.hwh_text({"LANES": 5, "CLOCK_MHZ": 50})
     for bad in ([output, "LANES"], [output, "LINES=1"], [output, "--eda", tmp_path / "none"], [tmp_path / "no" / "x.hwh"]):
