@@ -26,7 +26,7 @@ endif
 .PHONY: help
 help:  ## show this list
 	@echo "targets:"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The environment. A stamp for each set of packages; pip runs again when pyproject.toml has changed.
@@ -101,6 +101,10 @@ mutants: $(VENV)/stamp-dev  ## test the tests: small faults in a copy of the RTL
 .PHONY: synth
 synth: $(VENV)/stamp-dev  ## LUT, FF, BRAM, DSP and estimated clock of each build (ONLY=name), compared with the committed ones
 	@$(PY) scripts/synth_report.py $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bitstream-check
+bitstream-check: $(VENV)/stamp-dev  ## the way to a bitstream: FuseSoC targets, Tcl, netlist, its simulation (a few minutes)
+	@$(PY) scripts/bitstream_check.py
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Generated and committed files

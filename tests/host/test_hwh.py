@@ -87,9 +87,9 @@ def test_command_line(tmp_path):
     assert run(output, "LANES=2").returncode == 0
     assert output.read_text() == hwh.hwh_text({"LANES": 2})
     eda = tmp_path / "x.eda.yml"
-    eda.write_text(
-        "parameters: {LANES: {default: 5, paramtype: vlogparam}, DECODE_LANES: {paramtype: vlogparam}, OTHER: {default: 1, paramtype: vlogdefine}}\n"
-    )
+    entries = ["LANES: {default: 5, paramtype: vlogparam}", "ENCODE_LANES: {paramtype: vlogparam}"]
+    entries.append("OTHER: {default: 1, paramtype: vlogdefine}")
+    eda.write_text(f"parameters: {{{', '.join(entries)}}}\n")
     assert run(output, "--eda", eda, "CLOCK_MHZ=50").returncode == 0
     assert output.read_text() == hwh.hwh_text({"LANES": 5, "CLOCK_MHZ": 50})
     for bad in ([output, "LANES"], [output, "LINES=1"], [output, "--eda", tmp_path / "none"], [tmp_path / "no" / "x.hwh"]):
