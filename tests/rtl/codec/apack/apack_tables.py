@@ -84,15 +84,15 @@ def likely_values(rng: random.Random, table: Table, count: int) -> list[int]:
     return [rng.randrange(table.vmin[row], ends[row]) for row in rows]
 
 
-def pending_values(table: Table, coders: int, pending: int, count: int) -> list[int]:
+def pending_values(table: Table, coders: int, pending: int, count: int, *, again: bool = False) -> list[int]:
     """`count` values with which the largest pending counter is exactly `pending`, or from 64 on at least (the format's limit is 63).
 
     Every coder gets the same symbols, found step by step on the format's own coder: those that raise the counter most without passing
-    `pending`, until it is reached, and then again those of the least pending bits.
+    `pending`, until it is reached, and then those of the least pending bits; with `again` it is raised anew as soon as it is 0.
     """
     low, high, waiting = 0, 0xFFFF, 0
     symbols: list[int] = []
-    reached = False
+    reached = ever = False
     while len(symbols) * coders < count:
         best: tuple[tuple[int, int], int, tuple[int, int, int]] | None = None
         for row in range(16):
@@ -115,8 +115,9 @@ def pending_values(table: Table, coders: int, pending: int, count: int) -> list[
         assert best is not None, f"no symbol keeps the pending counter at {pending}"
         symbols.append(best[1])
         low, high, waiting = best[2]
-        reached = reached or waiting >= pending
-    assert reached, f"the pending counter does not reach {pending} in {count} values"
+        reached = waiting >= pending or (reached and not (again and waiting == 0))
+        ever = ever or reached
+    assert ever, f"the pending counter does not reach {pending} in {count} values"
     return [table.vmin[row] for row in symbols for _ in range(coders)][:count]
 
 

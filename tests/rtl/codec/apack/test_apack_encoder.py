@@ -181,7 +181,10 @@ if BLOCK_BYTES == 4096 and WIDTH == 8:
         cases: dict[str, tuple[str, list[int]]] = {}
         for pending in (17, 40, 63):
             table = make_table("middle", WIDTH)
-            cases[f"runs of {pending} pending bits"] = ("middle", pending_values(table, CODERS, pending, 4096))
+            cases[f"runs of {pending} pending bits in all coders, again and again"] = (
+                "middle",
+                pending_values(table, CODERS, pending, 2800, again=True),
+            )
         skew = make_table("skew", WIDTH)
         cases["a row of count 1 at each value"] = ("skew", [skew.vmin[rng.randint(1, 15)] for _ in range(2800)])
         cases["the same, from one coder only"] = ("skew", [skew.vmin[rng.randint(1, 15)] if k % CODERS == 0 else 0 for k in range(4096)])
