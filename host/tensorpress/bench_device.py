@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .bench_software import coding_of
-from .codecs import CODECS, Coded, encode
+from .codecs import CODECS, Coded, Coding, encode
 from .device import Device
-from .engine import Endpoint, Engine, Result
+from .engine import Direction, Endpoint, Engine, Result
 from .errors import InputError
 from .tables import table_bytes
 from .values import raw_image, unsigned_values
@@ -98,47 +99,112 @@ def bench(
         The engine does not have a codec that was asked for, or a job failed.
     """
     rows: list[dict[str, Any]] = []
-    say = progress or (lambda text: None)
+    names = known_codecs(engine, codecs)
+    for tensor, values, common in chosen(tensors, engine, network=network, kinds=kinds, least_values=least_values, progress=progress):
+        for codec in names:
+            case = Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes, zero=(zeros or {}).get(tensor, 0))
+            for endpoint in endpoints:
+                rows += [common | row for row in case.run(endpoint)]
+    return rows
+
+
+def known_codecs(engine: Engine, codecs: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the codecs asked for, or all of the engine.
+
+    Raises
+    ------
+    InputError
+        There is no such codec.
+    """
     names = engine.capabilities.codecs if codecs is None else tuple(codecs)
     unknown = [name for name in names if name not in CODECS]
     if unknown:
         raise InputError(f"unknown codec {unknown[0]!r} (known: {', '.join(CODECS)})")
-    width = engine.capabilities.width
+    return names
+
+
+def chosen(
+    tensors: Mapping[str, npt.NDArray[Any]],
+    engine: Engine,
+    *,
+    network: str,
+    kinds: Mapping[str, str] | None,
+    least_values: int,
+    progress: Callable[[str], None] | None,
+) -> Iterator[tuple[str, npt.NDArray[Any], dict[str, Any]]]:
+    """Yield name, values and the columns that all rows of a tensor share, for each tensor that the engine takes."""
+    say = progress or (lambda text: None)
+    can = engine.capabilities
     for number, (tensor, array) in enumerate(tensors.items()):
-        if array.dtype.kind not in "iu" or 8 * array.dtype.itemsize != width:
-            say(f"{tensor} is left out: the hardware does {width}-bit integers, this is {array.dtype}")
+        if array.dtype.kind not in "iu" or 8 * array.dtype.itemsize != can.width:
+            say(f"{tensor} is left out: the hardware does {can.width}-bit integers, this is {array.dtype}")
             continue
         if array.size < max(least_values, 1):
             say(f"{tensor} is left out: it has {array.size} values, fewer than {least_values}")
             continue
         say(f"{tensor} ({number + 1} of {len(tensors)})")
-        values = unsigned_values(array, width)
-        common = {
-            "network": network,
-            "tensor": tensor,
-            "kind": (kinds or {}).get(tensor, tensor.split("/", 1)[0] if "/" in tensor else ""),
-            "device": engine.device.name,
-            "lanes": engine.capabilities.lanes,
-            "values": len(values),
-            "raw_bytes": len(raw_image(values, width)),
-        }
-        for codec in names:
-            zero, coders = (zeros or {}).get(tensor, 0), engine.capabilities.apack_coders or 8
-            coding = coding_of(array, codec, block_bytes=block_bytes, zero=zero, coders=coders)
-            expected = encode(values, coding)
-            coded_bytes = expected.nbytes + (table_bytes(width) if coding.table is not None else 0)
-            for endpoint in endpoints:
-                for result in (
-                    engine.compress(values, coding, source=endpoint),
-                    engine.decompress(expected, len(values), coding, sink=endpoint),
-                ):
-                    row = {**common, "codec": codec, "direction": result.direction, "endpoint": endpoint, "coded_bytes": coded_bytes}
-                    row |= {"cycles": result.cycles, "values_per_cycle": result.values_per_cycle, "ok": _is_right(result, values, expected)}
-                    rows.append(row | {name.lower(): count for name, count in result.counters.items()})
-    return rows
+        values = unsigned_values(array, can.width)
+        yield (
+            tensor,
+            values,
+            {
+                "network": network,
+                "tensor": tensor,
+                "kind": (kinds or {}).get(tensor, tensor.split("/", 1)[0] if "/" in tensor else ""),
+                "device": engine.device.name,
+                "lanes": can.lanes,
+                "values": len(values),
+                "raw_bytes": len(raw_image(values, can.width)),
+            },
+        )
 
 
-def _is_right(result: Result, values: npt.NDArray[Any], expected: Coded) -> bool:
-    if result.coded is not None:
-        return np.array_equal(result.coded.index, expected.index) and np.array_equal(result.coded.payload, expected.payload)
-    return result.values is not None and np.array_equal(result.values, values)
+@dataclass(frozen=True)
+class Case:
+    """A tensor with a codec: what the engine gets, and what it must give.
+
+    Attributes
+    ----------
+    engine : Engine
+        Where it runs.
+    values : unsigned array, shape (n,)
+        The tensor.
+    coding : Coding
+        With the tensor's own table, where the codec has one.
+    expected : Coded
+        What the software model makes of it.
+    """
+
+    engine: Engine
+    values: npt.NDArray[Any]
+    coding: Coding
+    expected: Coded
+
+    @classmethod
+    def of(cls, engine: Engine, array: npt.NDArray[Any], values: npt.NDArray[Any], codec: str, *, block_bytes: int, zero: int) -> Case:
+        """Make the table and encode with the software model."""
+        coding = coding_of(array, codec, block_bytes=block_bytes, zero=zero, coders=engine.capabilities.apack_coders or 8)
+        return cls(engine, values, coding, encode(values, coding))
+
+    @property
+    def coded_bytes(self) -> int:
+        """Index, payload and table."""
+        return self.expected.nbytes + (table_bytes(self.coding.width) if self.coding.table is not None else 0)
+
+    def run(self, endpoint: Endpoint, directions: Iterable[Direction] = ("compress", "decompress")) -> Iterator[dict[str, Any]]:
+        """Run both directions, or those asked for; yields what only this run has of the rows of :func:`bench`."""
+        for direction in directions:
+            result = (
+                self.engine.compress(self.values, self.coding, source=endpoint)
+                if direction == "compress"
+                else self.engine.decompress(self.expected, len(self.values), self.coding, sink=endpoint)
+            )
+            row = {"codec": self.coding.codec, "direction": direction, "endpoint": endpoint, "coded_bytes": self.coded_bytes}
+            row |= {"cycles": result.cycles, "values_per_cycle": result.values_per_cycle, "ok": self._is_right(result)}
+            yield row | {name.lower(): count for name, count in result.counters.items()}
+
+    def _is_right(self, result: Result) -> bool:
+        if result.coded is not None:
+            index, payload = self.expected.index, self.expected.payload
+            return np.array_equal(result.coded.index, index) and np.array_equal(result.coded.payload, payload)
+        return result.values is not None and np.array_equal(result.values, self.values)

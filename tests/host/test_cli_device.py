@@ -366,6 +366,26 @@ def test_bench_tells_what_it_leaves_out(tmp_path):
         refused(call("bench", tmp_path / "a.npz", *options), 2)
 
 
+def test_bandwidth_refusals(small, tmp_path):
+    """Options that do not fit are refused before anything is built."""
+    file = small[0]
+    for options, words in (
+        (["--memory", "ddr3"], "--memory goes with --build"),
+        (["--device", "verilated", "--plot", tmp_path / "a.png"], "--plot goes with --build"),
+        (["--build", "full"], "device software takes no --build"),
+        (["--device", "verilated", "--build", "huge"], "no build 'huge'; cores/builds.toml has full, inference, small"),
+        (["--device", "verilated", "--build", "full", "--memory", "sram"], "memory 'sram' is not one of both, ideal, ddr3"),
+        (["--device", "verilated", "--build", "full", "--endpoint", "usb"], "endpoint 'usb' is not one of stream, ddr, both"),
+        (["--device", "verilated", "--build", "full", "--clock", "600"], "--clock 600.0 is not in 1..525"),
+        (["--device", "verilated", "--build", "full", "--plot", tmp_path / "a.txt"], "must end in .png or .svg or .pdf"),
+        (["--device", "model", "--build", "small", "--clock", "100"], "device model takes no --clock"),
+        (["--device", "model", "--build", "small"], "counts no cycles"),
+    ):
+        result = call("bench", file, *options)
+        refused(result, 2)
+        assert words in " ".join(result.stderr.split()), (options, result.stderr)
+
+
 # ------------------------------------------------------------------------------------------------------------- demo and selftest
 
 

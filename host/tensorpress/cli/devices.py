@@ -28,12 +28,18 @@ class Setup:
         Cycles from a read address to its first data, and from the last written data to the response.
     stalls : str or None
         Random pauses on every channel: ``none``, ``light``, ``heavy``, ``long``.
+    build : str or None
+        Name of a build of ``cores/builds.toml``.
+    clock : float or None
+        Clock of the engine in MHz, where it is simulated.
     """
 
     lanes: int | None = None
     coders: int | None = None
     latency: int | None = None
     stalls: str | None = None
+    build: str | None = None
+    clock: float | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that were given."""
@@ -41,7 +47,7 @@ class Setup:
 
 
 def _open_model(setup: Setup) -> Device:
-    names = {"lanes": "lanes", "coders": "apack_coders"}
+    names = {"lanes": "lanes", "coders": "apack_coders", "build": "build"}
     return open_device("model", **{names[name]: value for name, value in setup.given().items()})
 
 
@@ -60,10 +66,8 @@ def _open_verilated(setup: Setup) -> Device:
     if setup.latency is not None:
         options.update(read_latency=setup.latency, write_latency=setup.latency)
     asked: dict[str, Any] = {"timing": verilated.Timing(**options)}
-    if setup.lanes is not None:
-        asked["lanes"] = setup.lanes
-    if setup.coders is not None:
-        asked["apack_coders"] = setup.coders
+    names = {"lanes": "lanes", "coders": "apack_coders", "build": "build", "clock": "clock_mhz"}
+    asked |= {names[name]: value for name, value in setup.given().items() if name in names}
     console = err()
     with console.status("") as status:
 
@@ -96,9 +100,11 @@ class Entry:
 
 
 DEVICES: dict[str, Entry] = {
-    "model": Entry("the software model behind the engine's registers; no cycles", ("lanes", "coders"), _open_model),
+    "model": Entry("the software model behind the engine's registers; no cycles", ("lanes", "coders", "build"), _open_model),
     "verilated": Entry(
-        "the RTL, compiled by Verilator at first use; cycle-exact", ("lanes", "coders", "latency", "stalls"), _open_verilated
+        "the RTL, compiled by Verilator at first use; cycle-exact",
+        ("lanes", "coders", "latency", "stalls", "build", "clock"),
+        _open_verilated,
     ),
 }
 
@@ -118,7 +124,7 @@ def check_device(name: str, setup: Setup | None = None, *, others: tuple[str, ..
         if name in others or option not in DEVICES[name].options:
             raise InputError(f"device {name} takes no --{option}")
     if setup is not None:
-        for option, lowest, highest in (("lanes", 1, 16), ("coders", 1, 16), ("latency", 0, 100_000)):
+        for option, lowest, highest in (("lanes", 1, 16), ("coders", 1, 16), ("latency", 0, 100_000), ("clock", 1, 525)):
             value = getattr(setup, option)
             if value is not None and not lowest <= value <= highest:
                 raise InputError(f"--{option} {value} is not in {lowest}..{highest}")

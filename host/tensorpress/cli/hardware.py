@@ -12,6 +12,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from tensorpress.cli import bandwidth
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
 from tensorpress.cli.choices import Choice, codec_names, coded_size, limited, load_all, load_tables_file, ordered, unusable
@@ -19,6 +20,7 @@ from tensorpress.cli.console import Report, counted, decimal, integer, make_tabl
 from tensorpress.cli.devices import DEFAULT, Setup, check_device, devices_help, open_engine
 from tensorpress.codecs import CODECS, Coding, encode
 from tensorpress.demo import DEMO_TENSORS
+from tensorpress.device.builds import checkout, engine_build
 from tensorpress.engine import Direction, Endpoint, Engine
 from tensorpress.errors import InputError, MismatchError
 from tensorpress.tensors import NamedTensor, load_tensors
@@ -200,16 +202,49 @@ def bench(
     codec: o.Codecs = None,
     lanes: o.Lanes = None,
     latency: o.Latency = None,
+    build: o.BuildName = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="both|ideal|ddr3",
+            rich_help_panel=o.DEVICE,
+            help="With --build: the memory. Default: both, one after the other.",
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint", metavar="stream|ddr|both", rich_help_panel=o.DEVICE, help="With --build: the raw side. Default: stream."
+        ),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option("--clock", metavar="MHZ", rich_help_panel=o.DEVICE, help="With --build: the engine's clock. Default: the build's."),
+    ] = None,
     names: o.Names = None,
     limit: o.Limit = None,
     manifest: o.Manifest = None,
     network: o.Network = None,
     allow_nan: o.AllowNan = False,
     json: o.Json = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", rich_help_panel=o.OUTPUT, help="With --build: draw bandwidth against ratio (.png, .svg, .pdf)."
+        ),
+    ] = None,
 ) -> None:
-    """Measure speed and size: the software codecs beside zlib, zstd and LZ4, or a device."""
-    setup = Setup(lanes=lanes, latency=latency)
+    """Measure speed and size: the software codecs beside zlib, zstd and LZ4, or a device.
+
+    With --build, the bandwidth that a named build of the engine delivers, beside raw jobs on the same memory.
+    """
+    setup = Setup(lanes=lanes, latency=latency, build=build, clock=clock)
     check_device(device, setup, others=("software",))
+    if build is None:
+        for option, value in (("memory", memory), ("endpoint", endpoint), ("clock", clock), ("plot", plot)):
+            if value is not None:
+                raise InputError(f"--{option} goes with --build")
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
     loaded = load_all(files or [DEMO_TENSORS], names=names, manifest=manifest, network=network, allow_nan=allow_nan)
@@ -219,6 +254,18 @@ def bench(
         return
     if not files and limit is None and names is None:
         tensors.append(long_tensor(tensors))
+    if build is not None:
+        clock_mhz = clock or engine_build(checkout("a named build"), build).clock_mhz
+        places, sides = bandwidth.memories(memory or "both"), bandwidth.endpoints(endpoint or "stream")
+        bandwidth.check_plot(plot)
+        if device == "verilated":
+            setup = replace(setup, clock=clock_mhz)
+        with open_engine(device, setup) as engine:
+            report.line(f"{t.device_line(engine)}. Build {build} at {clock_mhz:g} MHz.", style="bold")
+            bandwidth.measure(
+                report, engine, tensors, codecs, build=build, clock_mhz=clock_mhz, places=places, sides=sides, plot=plot, plan=plan
+            )
+        return
     with open_engine(device, setup) as engine:
         report.line(f"{t.device_line(engine)}.", style="bold")
         on_device(report, engine, tensors, codecs)

@@ -74,6 +74,10 @@ Codecs = Annotated[
 ]
 
 DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help=f"{devices_help()}.", rich_help_panel=DEVICE)]
+BuildName = Annotated[
+    str | None,
+    typer.Option("--build", metavar="NAME", help="A build of cores/builds.toml: full, inference, small, ...", rich_help_panel=DEVICE),
+]
 Lanes = Annotated[int | None, typer.Option("--lanes", help="Lanes of the engine, 1..16.", rich_help_panel=DEVICE)]
 Latency = Annotated[
     int | None, typer.Option("--latency", metavar="CYCLES", help="Latency of the simulated memory.", rich_help_panel=DEVICE)

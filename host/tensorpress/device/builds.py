@@ -31,11 +31,14 @@ class EngineBuild:
         As in the file.
     parameters : mapping of str to int
         Verilog parameters other than the RTL's defaults.
+    clock_mhz : float
+        The clock that it is meant for.
     """
 
     name: str
     description: str
     parameters: Mapping[str, int]
+    clock_mhz: float = 150.0
 
     def parameter(self, name: str) -> int:
         """Return a parameter's value, given or default; those of the directions follow LANES and CODECS."""
@@ -73,7 +76,9 @@ def engine_builds(root: Path) -> dict[str, EngineBuild]:
     """Read the engine's builds of a checkout, by name."""
     entries = tomllib.loads((root / "cores" / "builds.toml").read_text())["build"]
     return {
-        entry["name"]: EngineBuild(entry["name"], entry.get("description", ""), entry.get("parameters", {}))
+        entry["name"]: EngineBuild(
+            entry["name"], entry.get("description", ""), entry.get("parameters", {}), float(entry.get("clock_mhz", 150.0))
+        )
         for entry in entries
         if entry["top"] == TOP
     }

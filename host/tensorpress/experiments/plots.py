@@ -49,7 +49,8 @@ def figure(height: float = INCHES[1], columns: int = 1, rows: int = 1) -> tuple[
 
 def save(drawing: Any, path: Path) -> Path:
     """Write the figure; returns its path."""
-    drawing.savefig(path, metadata={"Software": "tensorpress"})
+    metadata = {".png": {"Software": "tensorpress"}, ".svg": {"Creator": "tensorpress", "Date": None}}
+    drawing.savefig(path, metadata=metadata.get(path.suffix, {}))
     return path
 
 

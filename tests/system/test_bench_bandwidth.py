@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bandwidth benchmark: which rows there are, that their numbers fit together, and that the picture holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import codecs_of, sparse_values
+from shared_devices import SMALL_BUILD, settle, verilated
+from tensorpress.bench_bandwidth import bandwidth, draw, limits, memories_of, totals
+from tensorpress.device.model import ModelDevice
+from tensorpress.engine import Engine
+from tensorpress.errors import InputError
+
+CLOCK = 150.0
+
+
+@pytest.fixture(scope="module")
+def engine() -> Any:
+    device = verilated(lanes=1, **SMALL_BUILD)
+    yield Engine(device)
+    device.set_memory("ideal")
+    settle(device)
+
+
+@pytest.fixture(scope="module")
+def rows(engine: Engine) -> list[dict[str, Any]]:
+    tensors = {"a": sparse_values(20_000), "b": sparse_values(9_000, seed=3), "wide": np.zeros(9, np.uint16)}
+    kinds = {"a": "activation", "b": "weight", "wide": "weight"}
+    return bandwidth(
+        tensors, engine, clock_mhz=CLOCK, build="one", network="net", kinds=kinds, block_bytes=1024, endpoints=("stream", "ddr")
+    )
+
+
+def test_rows(engine: Engine, rows: list[dict[str, Any]]) -> None:
+    cases = {(row["tensor"], row["codec"], row["direction"], row["endpoint"], row["memory"]) for row in rows}
+    assert len(rows) == len(cases) == 2 * len(codecs_of(engine)) * 2 * 2 * 2
+    plain = {tuple(row[n] for n in ("tensor", "direction", "endpoint", "memory")): row for row in rows if row["codec"] == "raw"}
+    for row in rows:
+        assert row["ok"] and row["build"] == "one" and row["network"] == "net" and row["lanes"] == 1
+        assert row["ddr_bytes"] == 8 * (row["count_read_beats"] + row["count_write_beats"])
+        assert row["gb_per_s"] == pytest.approx(row["raw_bytes"] / (row["cycles"] / (CLOCK * 1e6)) / 1e9)
+        assert row["values_per_cycle"] == row["values"] / row["cycles"]
+        reference = plain[tuple(row[name] for name in ("tensor", "direction", "endpoint", "memory"))]
+        assert row["raw_job_cycles"] == reference["cycles"] and row["raw_job_ddr_bytes"] == reference["ddr_bytes"]
+        assert row["raw_job_gb_per_s"] == pytest.approx(reference["gb_per_s"])
+        assert row["speedup"] == pytest.approx(row["gb_per_s"] / reference["gb_per_s"])
+        # a word at most is read or written beyond what is stored: the ends of index, payload and raw image
+        coded = row["ddr_bytes"] - (row["raw_bytes"] if row["endpoint"] == "ddr" else 0)
+        table = 64 if row["codec"] == "apack" else 0
+        assert 0 <= coded - (row["coded_bytes"] - table) <= 24, row
+
+
+def test_totals(rows: list[dict[str, Any]]) -> None:
+    sums = totals(rows)
+    assert len(sums) == len(rows)  # one tensor of each kind
+    both = totals([{**row, "kind": "tensor"} for row in rows])
+    assert len(both) == len(rows) // 2
+    for row in both:
+        members = [one for one in rows if all(one[name] == row[name] for name in ("codec", "direction", "endpoint", "memory"))]
+        assert row["tensors"] == len(members) == 2 and row["ok"]
+        assert row["cycles"] == sum(one["cycles"] for one in members)
+        assert row["ratio"] == sum(one["raw_bytes"] for one in members) / sum(one["coded_bytes"] for one in members)
+    assert not totals([{**rows[0], "ok": False}])[0]["ok"]
+
+
+def test_limits(engine: Engine) -> None:
+    assert limits(engine, "decompress", "stream", 150.0) == {"port": 1.2, "lanes": 0.15, "raw side": 1.2}
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_picture(engine: Engine, rows: list[dict[str, Any]], tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    bounds = {f"{way}, {side}": limits(engine, way, side, CLOCK) for way in ("compress", "decompress") for side in ("ddr", "stream")}  # type: ignore[arg-type]
+    path = draw(rows, bounds, tmp_path / f"plot.{suffix}", "one lane")
+    assert path.read_bytes()[:4] == {"png": b"\x89PNG", "svg": b"<?xm"}[suffix]
+    assert path.stat().st_size > 10_000
+
+
+def test_refusals(engine: Engine) -> None:
+    values = {"a": sparse_values(1000)}
+    with pytest.raises(InputError, match="no memory 'sram'; it has ideal, ddr3"):
+        bandwidth(values, engine, clock_mhz=CLOCK, memories=["sram"])
+    with pytest.raises(InputError, match="unknown codec 'gzip'"):
+        bandwidth(values, engine, clock_mhz=CLOCK, codecs=["gzip"])
+    with ModelDevice() as model:
+        with pytest.raises(InputError, match="counts no cycles"):
+            bandwidth(values, Engine(model), clock_mhz=CLOCK)
+        assert memories_of(Engine(model)) == ("real",)
