@@ -4,6 +4,8 @@
 
 setup
     Every FuseSoC target of ``fusesoc.core`` sets up in a fresh copy of what a clone would hold.
+lint
+    Verilator's lint of the top, by its FuseSoC target, with all warnings on.
 vivado
     The Vivado flows run to their end against a stand-in (``tests/bitstream/stubs/vivado``) that executes their Tcl; bitstream and .hwh end
     up beside each other, the packaged IP has the register map, and the example of a block design finds all that it names. Needs tclsh.
@@ -39,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 
 import numpy as np  # noqa: E402
-from tensorpress import hwh  # noqa: E402
+from tensorpress import hwh, verilator_root  # noqa: E402
 from tensorpress.codecs import Coding  # noqa: E402
 from tensorpress.device.verilated import VerilatedDevice  # noqa: E402
 from tensorpress.engine import Engine  # noqa: E402
@@ -74,7 +76,7 @@ def _files_of_a_clone() -> list[str]:
 
 
 def _fusesoc(*arguments: str, folder: Path = CLONE, path: Path | None = None, **env: str) -> str:
-    variables = {**os.environ, **env, "PYTHONPATH": ""}
+    variables = {**os.environ, "PYTHONPATH": "", **env}
     variables["PATH"] = os.pathsep.join([*([str(path)] if path else []), str(Path(sys.executable).parent), variables["PATH"]])
     command = [sys.executable, "-m", "fusesoc.main", "--config", str(folder / "fusesoc.conf"), *arguments]
     done = subprocess.run(
@@ -114,6 +116,14 @@ def setup() -> str:
     for target in targets():
         _fusesoc("run", "--setup", "--target", target, IP)
     return f"{len(targets())} targets: {', '.join(targets())}"
+
+
+def lint() -> str:
+    """Run the target ``lint`` of the top."""
+    said = _fusesoc("run", "--target", "lint", "tensorpress:cores:pynq", **verilator_root.prepare())
+    if "%Warning" in said:
+        raise CheckError(said[-4000:])
+    return "pynq_top: no warning"
 
 
 def _tools(*names: str) -> Path:
@@ -361,7 +371,14 @@ def gates() -> str:
     return f"same bytes, same cycles: {cycles}"
 
 
-STEPS: dict[str, Callable[[], str]] = {"setup": setup, "vivado": vivado, "open": open_flow, "netlist": netlist, "gates": gates}
+STEPS: dict[str, Callable[[], str]] = {
+    "setup": setup,
+    "lint": lint,
+    "vivado": vivado,
+    "open": open_flow,
+    "netlist": netlist,
+    "gates": gates,
+}
 
 
 def main(arguments: list[str]) -> int:
