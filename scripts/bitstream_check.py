@@ -70,13 +70,17 @@ class Skipped(Exception):
 def _files_of_a_clone() -> list[str]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Skipped("this is no git checkout, so nobody knows what a clone would hold")
-    return [name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    if done.returncode == 0:
+        return [name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    found = []  # an unpacked archive: all that is not made here
+    for folder, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if not name.startswith(".") and name not in ("build", "__pycache__")]
+        found += [str((Path(folder) / name).relative_to(ROOT)) for name in files]
+    return found
 
 
-def _fusesoc(*arguments: str, folder: Path = CLONE, path: Path | None = None, **env: str) -> str:
-    variables = {**os.environ, "PYTHONPATH": "", **env}
+def _fusesoc(*arguments: str, folder: Path = CLONE, path: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    variables = {**os.environ, "PYTHONPATH": "", **(env or {})}
     variables["PATH"] = os.pathsep.join([*([str(path)] if path else []), str(Path(sys.executable).parent), variables["PATH"]])
     command = [sys.executable, "-m", "fusesoc.main", "--config", str(folder / "fusesoc.conf"), *arguments]
     done = subprocess.run(
@@ -120,7 +124,7 @@ def setup() -> str:
 
 def lint() -> str:
     """Run the target ``lint`` of the top."""
-    said = _fusesoc("run", "--target", "lint", "tensorpress:cores:pynq", **verilator_root.prepare())
+    said = _fusesoc("run", "--target", "lint", "tensorpress:cores:pynq", env=verilator_root.prepare())
     if "%Warning" in said:
         raise CheckError(said[-4000:])
     return "pynq_top: no warning"
@@ -210,8 +214,7 @@ def open_flow() -> str:
     _fusesoc(
         *("run", "--work-root", str(work), "--target", "pynq_z2_open", IP, *chosen),
         path=tools,
-        PRJXRAY_DB_DIR=str(database),
-        CHIPDB=str(chips),
+        env={"PRJXRAY_DB_DIR": str(database), "CHIPDB": str(chips)},
     )
     _check_overlay(work, BUILD)
     return "Yosys, then stand-ins for nextpnr-xilinx, fasm2frames, xc7frames2bit"
