@@ -31,7 +31,11 @@ class Setup:
     build : str or None
         Name of a build of ``cores/builds.toml``.
     clock : float or None
-        Clock of the engine in MHz, where it is simulated.
+        Clock of the engine in MHz, where it is simulated or a board's.
+    bitstream : str or None
+        The ``.bit`` file to load on a board.
+    hwh : bool or None
+        Read the ``.hwh`` beside the bitstream.
     """
 
     lanes: int | None = None
@@ -40,6 +44,8 @@ class Setup:
     stalls: str | None = None
     build: str | None = None
     clock: float | None = None
+    bitstream: str | None = None
+    hwh: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that were given."""
@@ -51,7 +57,7 @@ def _open_model(setup: Setup) -> Device:
     return open_device("model", **{names[name]: value for name, value in setup.given().items()})
 
 
-def _open_verilated(setup: Setup) -> Device:
+def _timing(setup: Setup) -> Any:
     from tensorpress.device import verilated
 
     profiles = {
@@ -65,9 +71,26 @@ def _open_verilated(setup: Setup) -> Device:
     options: dict[str, Any] = {"stalls": profiles[setup.stalls or "none"]}
     if setup.latency is not None:
         options.update(read_latency=setup.latency, write_latency=setup.latency)
-    asked: dict[str, Any] = {"timing": verilated.Timing(**options)}
-    names = {"lanes": "lanes", "coders": "apack_coders", "build": "build", "clock": "clock_mhz"}
-    asked |= {names[name]: value for name, value in setup.given().items() if name in names}
+    return verilated.Timing(**options)
+
+
+def _open_pynq(setup: Setup) -> Device:
+    names = {"bitstream": "bitstream", "clock": "clock_mhz", "hwh": "hwh"}
+    return open_device("pynq", **{names[name]: value for name, value in setup.given().items()})
+
+
+def _open_verilated(setup: Setup) -> Device:
+    return _open_simulated("verilated", setup)
+
+
+def _open_pynq_sim(setup: Setup) -> Device:
+    return _open_simulated("pynq-sim", setup)
+
+
+def _open_simulated(name: str, setup: Setup) -> Device:
+    asked: dict[str, Any] = {"timing": _timing(setup)}
+    names = {"lanes": "lanes", "coders": "apack_coders", "build": "build", "clock": "clock_mhz", "bitstream": "bitstream"}
+    asked |= {names[option]: value for option, value in setup.given().items() if option in names}
     console = err()
     with console.status("") as status:
 
@@ -77,7 +100,7 @@ def _open_verilated(setup: Setup) -> Device:
             else:
                 console.print(text, markup=False, soft_wrap=True)
 
-        return open_device("verilated", progress=show, **asked)
+        return open_device(name, progress=show, **asked)
 
 
 @dataclass(frozen=True)
@@ -106,6 +129,10 @@ DEVICES: dict[str, Entry] = {
         ("lanes", "coders", "latency", "stalls", "build", "clock"),
         _open_verilated,
     ),
+    "pynq": Entry("a PYNQ-Z2 or PYNQ-Z1", ("bitstream", "clock", "hwh"), _open_pynq),
+    "pynq-sim": Entry(
+        "the same driver on a PC, the PL Verilated", ("lanes", "coders", "latency", "stalls", "bitstream", "clock"), _open_pynq_sim
+    ),
 }
 
 
@@ -122,7 +149,7 @@ def check_device(name: str, setup: Setup | None = None, *, others: tuple[str, ..
         raise InputError(f"no device is called {name!r}; there are {', '.join(known)}")
     for option in (setup or Setup()).given():
         if name in others or option not in DEVICES[name].options:
-            raise InputError(f"device {name} takes no --{option}")
+            raise InputError(f"device {name} takes no {'--no-hwh' if option == 'hwh' else f'--{option}'}")
     if setup is not None:
         for option, lowest, highest in (("lanes", 1, 16), ("coders", 1, 16), ("latency", 0, 100_000), ("clock", 1, 525)):
             value = getattr(setup, option)

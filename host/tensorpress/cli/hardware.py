@@ -91,6 +91,9 @@ def run(
     lanes: o.Lanes = None,
     latency: o.Latency = None,
     stalls: o.Stalls = None,
+    bitstream: o.Bitstream = None,
+    clock: o.Clock = None,
+    no_hwh: o.NoHwh = False,
     names: o.Names = None,
     limit: o.Limit = None,
     manifest: o.Manifest = None,
@@ -109,7 +112,7 @@ def run(
     json: o.Json = None,
 ) -> None:
     """Stream tensors through a device and compare every byte with the software model."""
-    setup = Setup(lanes, coders, latency, stalls)
+    setup = Setup(lanes, coders, latency, stalls, clock=clock, bitstream=bitstream, hwh=False if no_hwh else None)
     check_device(device, setup)
     ways, side = _directions(direction), _endpoint(endpoint)
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
@@ -220,8 +223,15 @@ def bench(
     ] = None,
     clock: Annotated[
         float | None,
-        typer.Option("--clock", metavar="MHZ", rich_help_panel=o.DEVICE, help="With --build: the engine's clock. Default: the build's."),
+        typer.Option(
+            "--clock",
+            metavar="MHZ",
+            rich_help_panel=o.DEVICE,
+            help="Clock of a board's PL or, with --build, of the engine. Default: that of the build.",
+        ),
     ] = None,
+    bitstream: o.Bitstream = None,
+    no_hwh: o.NoHwh = False,
     names: o.Names = None,
     limit: o.Limit = None,
     manifest: o.Manifest = None,
@@ -239,11 +249,11 @@ def bench(
 
     With --build, the bandwidth that a named build of the engine delivers, beside raw jobs on the same memory.
     """
-    setup = Setup(lanes=lanes, latency=latency, build=build, clock=clock)
+    setup = Setup(lanes=lanes, latency=latency, build=build, clock=clock, bitstream=bitstream, hwh=False if no_hwh else None)
     check_device(device, setup, others=("software",))
     if build is None:
         for option, value in (("memory", memory), ("endpoint", endpoint), ("clock", clock), ("plot", plot)):
-            if value is not None:
+            if value is not None and not (option == "clock" and device.startswith("pynq")):
                 raise InputError(f"--{option} goes with --build")
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
@@ -432,12 +442,15 @@ def selftest(
     lanes: o.Lanes = None,
     latency: o.Latency = None,
     stalls: o.Stalls = None,
+    bitstream: o.Bitstream = None,
+    clock: o.Clock = None,
+    no_hwh: o.NoHwh = False,
     json: o.Json = None,
 ) -> None:
     """Check a device: registers, every codec at the edges, both raw sides, errors and recovery."""
     from tensorpress.cli.selftest import checks
 
-    setup = Setup(lanes, None, latency, stalls)
+    setup = Setup(lanes, None, latency, stalls, clock=clock, bitstream=bitstream, hwh=False if no_hwh else None)
     check_device(device, setup)
     report = Report(json)
     table = make_table("check", ("cases", "r"), ("cycles", "r"), "result")

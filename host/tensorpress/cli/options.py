@@ -86,6 +86,22 @@ Stalls = Annotated[
     str | None,
     typer.Option("--stalls", metavar="none|light|heavy|long", help="Random pauses of the simulated buses.", rich_help_panel=DEVICE),
 ]
+Bitstream = Annotated[
+    str | None,
+    typer.Option(
+        "--bitstream",
+        metavar="FILE",
+        help="The .bit to load on a board. Default: what TENSORPRESS_BITSTREAM names.",
+        rich_help_panel=DEVICE,
+    ),
+]
+Clock = Annotated[
+    float | None,
+    typer.Option("--clock", metavar="MHZ", help="Clock of a board's PL. Default: that of the bitstream.", rich_help_panel=DEVICE),
+]
+NoHwh = Annotated[
+    bool, typer.Option("--no-hwh", help="Load a bitstream without its .hwh; tensorpress designs only.", rich_help_panel=DEVICE)
+]
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output.", rich_help_panel=OUTPUT)]
 Json = Annotated[

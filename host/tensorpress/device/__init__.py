@@ -10,7 +10,7 @@ from tensorpress.errors import InputError
 
 __all__ = ["DEVICES", "Buffer", "BufferPart", "Device", "open_device"]
 
-DEVICES = ("model", "verilated")
+DEVICES = ("model", "verilated", "pynq", "pynq-sim")
 """Names that :func:`open_device` knows."""
 
 
@@ -39,4 +39,15 @@ def open_device(name: str, **options: Any) -> Device:
         from tensorpress.device.verilated import VerilatedDevice
 
         return VerilatedDevice(**options)
+    if name == "pynq":
+        from tensorpress.device.pynq import open_pynq
+
+        return open_pynq(**options)
+    if name == "pynq-sim":
+        from tensorpress.device.pynq import import_pynq
+
+        import_pynq()
+        from tensorpress.device.pynq_sim import open_simulated
+
+        return open_simulated(**options)
     raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")

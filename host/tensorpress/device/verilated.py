@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import importlib.util
 import inspect
 import json
 import os
@@ -183,11 +184,26 @@ def _run(command: Sequence[str], what: str, **options: Any) -> str:
     return done.stdout
 
 
+def _fusesoc(root: Path) -> list[str]:
+    """The command that runs FuseSoC: of this interpreter, else of the checkout's environment, else on PATH.
+
+    pynq and FuseSoC cannot be installed side by side: they need different versions of pydantic.
+    """
+    if importlib.util.find_spec("fusesoc") is not None and importlib.util.find_spec("pynq") is None:
+        return [sys.executable, "-c", "import sys; from fusesoc.main import main; sys.exit(main())"]
+    command = shutil.which("fusesoc", path=str(root / ".venv" / "bin")) or shutil.which("fusesoc")
+    if command is None:
+        raise DeviceNotFoundError(
+            "the verilated device needs FuseSoC: pip install 'tensorpress[sim]'; beside pynq it cannot be installed:"
+            f" make venv in {root}, or put fusesoc on PATH"
+        )
+    return [command]
+
+
 @functools.lru_cache(maxsize=8)
 def _sources(root: Path, core: str) -> _Sources:
     """Ask FuseSoC for the files of the core."""
     try:
-        import fusesoc  # noqa: F401
         import yaml  # type: ignore[import-untyped]
     except ImportError as error:
         raise DeviceNotFoundError("the verilated device needs FuseSoC: pip install 'tensorpress[sim]'") from error
@@ -195,12 +211,9 @@ def _sources(root: Path, core: str) -> _Sources:
         # a configuration of our own, so that the libraries of this user's fusesoc.conf cannot shadow the checkout
         config = Path(scratch) / "fusesoc.conf"
         config.write_text(f"[main]\ncache_root = {scratch}/cache\n[library.tensorpress]\nlocation = {root}\nsync-type = local\n")
-        code = "import sys; from fusesoc.main import main; sys.exit(main())"
         work = Path(scratch) / "work"
         command = [
-            sys.executable,
-            "-c",
-            code,
+            *_fusesoc(root),
             "--config",
             str(config),
             "run",
