@@ -13,12 +13,17 @@
 `default_nettype none
 
 module verilated_pynq #(
-    parameter LANES             = 8,     // all as in pynq_top
-    parameter BLOCK_BYTES       = 4096,
+    parameter LANES             = 8,       // all as in pynq_top
     parameter CODECS            = 15,
+    parameter ENCODE_LANES      = LANES,
+    parameter DECODE_LANES      = LANES,
+    parameter ENCODE_CODECS     = CODECS,
+    parameter DECODE_CODECS     = CODECS,
+    parameter BLOCK_BYTES       = 4096,
     parameter READ_OUTSTANDING  = 8,
     parameter WRITE_OUTSTANDING = 8,
-    parameter APACK_CODERS      = 8
+    parameter APACK_CODERS      = 8,
+    parameter APACK_TREE        = 0
 ) (
     // FCLK0 and its reset
     input  wire        aclk,
@@ -89,11 +94,16 @@ module verilated_pynq #(
 
     pynq_top #(
         .LANES(LANES),
-        .BLOCK_BYTES(BLOCK_BYTES),
         .CODECS(CODECS),
+        .ENCODE_LANES(ENCODE_LANES),
+        .DECODE_LANES(DECODE_LANES),
+        .ENCODE_CODECS(ENCODE_CODECS),
+        .DECODE_CODECS(DECODE_CODECS),
+        .BLOCK_BYTES(BLOCK_BYTES),
         .READ_OUTSTANDING(READ_OUTSTANDING),
         .WRITE_OUTSTANDING(WRITE_OUTSTANDING),
-        .APACK_CODERS(APACK_CODERS)
+        .APACK_CODERS(APACK_CODERS),
+        .APACK_TREE(APACK_TREE)
     ) u_pynq (
         .leds(leds)
     );

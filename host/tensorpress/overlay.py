@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from pynq import DefaultIP
 
-from tensorpress.codecs import CODEC_NUMBERS
 from tensorpress.device.pynq import PynqDevice
 from tensorpress.engine import Capabilities, Job, Result
 from tensorpress.errors import DeviceError, DeviceNotFoundError
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
     from pynq import Overlay
 
 CHECKED: dict[str, Callable[[Capabilities], int]] = {
-    "LANES": lambda can: can.lanes,
+    "ENCODE_LANES": lambda can: can.encode_lanes,
+    "DECODE_LANES": lambda can: can.decode_lanes,
     "BLOCK_BYTES": lambda can: can.block_bytes,
-    "CODECS": lambda can: sum(1 << CODEC_NUMBERS[name] for name in can.codecs),
 }
-"""Parameters of a .hwh that the engine's CAPABILITIES state as well."""
+"""Parameters of a .hwh that the engine's own registers state as well."""
 
 
 class TensorpressIP(DefaultIP):  # type: ignore[misc]
@@ -59,7 +58,7 @@ class TensorpressIP(DefaultIP):  # type: ignore[misc]
     @property
     def capabilities(self) -> Capabilities:
         """What the engine can do."""
-        return Capabilities.from_word(self.read(REG["CAPABILITIES"].offset))
+        return Capabilities.from_words(self.read(REG["CAPABILITIES"].offset), self.read(REG["DIRECTIONS"].offset))
 
     def open(
         self, *, clock_mhz: float | None = None, interrupt: bool = True, cacheable: bool = True, origin: str = "the bitstream"
@@ -91,7 +90,7 @@ class TensorpressIP(DefaultIP):  # type: ignore[misc]
         can = self.capabilities
         for name, value in CHECKED.items():
             told = self._parameters.get(name)
-            if told is not None and int(told, 0) | (name == "CODECS") != value(can):
+            if told is not None and int(told, 0) != value(can):
                 device.close()
                 raise DeviceNotFoundError(
                     f"{origin}: its .hwh says {name} = {told}, the engine {value(can)}: it is the .hwh of another build"

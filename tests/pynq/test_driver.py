@@ -225,7 +225,7 @@ def test_description_of_another_build(board, bitstream, tmp_path):
     path = copied(bitstream, tmp_path)
     write_bitstream(tmp_path / "other", {**BUILD, "LANES": 4})
     path.with_suffix(".hwh").write_text((tmp_path / "other" / "tensorpress.hwh").read_text())
-    with pytest.raises(DeviceNotFoundError, match=r"its \.hwh says LANES = 4, the engine 2: it is the \.hwh of another build"):
+    with pytest.raises(DeviceNotFoundError, match=r"its \.hwh says ENCODE_LANES = 4, the engine 2: it is the \.hwh of another build"):
         open_pynq(path)
 
 
