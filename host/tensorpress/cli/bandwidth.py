@@ -91,6 +91,7 @@ def measure(
         title = f"{network or 'tensors'}, {kind} ({counted(members[0]['tensors'], 'tensor')}, {integer(members[0]['raw_bytes'])} bytes)"
         report.table(table(members, title, places))
     report.line(LEGEND, style="dim")
+    report.rows = [{name: value for name, value in row.items() if not name.startswith(("count_", "peak_"))} for row in report.rows]
     report.finish()
     if plot is not None:
         bounds = {f"{way}, {side}": bw.limits(engine, way, side, clock_mhz) for way in t.DIRECTIONS for side in sides}
