@@ -191,10 +191,10 @@ def draw(rows: Sequence[Mapping[str, Any]], bounds: Mapping[str, Mapping[str, fl
             linewidth=1,
             label=f"memory port: {bound['port']:.2f} GB/s x ratio",
         )
-        one.axhline(
-            bound["lanes"], color="#777777", linewidth=1, linestyle="--", label=f"lanes, a value a cycle: {bound['lanes']:.2f} GB/s"
-        )
-        if bound["raw side"] != bound["lanes"]:
+        same = bound["raw side"] == bound["lanes"]
+        lanes = f"lanes, a value a cycle{', and raw side' if same else ''}: {bound['lanes']:.2f} GB/s"
+        one.axhline(bound["lanes"], color="#777777", linewidth=1, linestyle="--", label=lanes)
+        if not same:
             one.axhline(bound["raw side"], color="#777777", linewidth=1, linestyle=":", label=f"raw side: {bound['raw side']:.2f} GB/s")
         for number, codec in enumerate(codecs):
             for memory in memories:
