@@ -433,7 +433,7 @@ def test_process_version_and_help():
     assert process("--version").stdout == f"tensorpress {__version__}\n"
     done = process()
     assert done.returncode == 0 and "Commands" in done.stdout
-    for command in ("compress", "decompress", "inspect", "profile", "run", "bench", "selftest", "demo"):
+    for command in ("compress", "decompress", "inspect", "profile", "report", "run", "bench", "selftest", "demo"):
         assert command in done.stdout
         shown = call(command, "--help")
         assert shown.exit_code == 0 and "--json" in shown.stdout

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from tensorpress.cli import experiments, files, hardware
 from tensorpress.cli.console import CheckError, err
+from tensorpress.cli.report import report
 from tensorpress.errors import DeviceError, MismatchError, TensorpressError
 
 OK, FAILED, USAGE, DEVICE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -103,6 +104,7 @@ for _command in (
     files.decompress,
     files.inspect,
     files.profile,
+    report,
     hardware.run,
     hardware.bench,
     hardware.selftest,

@@ -10,8 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from tensorpress import bench_bandwidth as bw
+from tensorpress.choices import Choice
 from tensorpress.cli import transfers as t
-from tensorpress.cli.choices import Choice
 from tensorpress.cli.console import Report, check_place, counted, decimal, integer, make_table, new_file, progress
 from tensorpress.engine import Endpoint, Engine
 from tensorpress.errors import InputError, MismatchError

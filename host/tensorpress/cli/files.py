@@ -6,7 +6,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
@@ -17,8 +17,9 @@ import typer
 from rich.table import Table
 
 from tensorpress import tables
+from tensorpress.choices import Choice, ordered, table_maker, unusable
 from tensorpress.cli import options as o
-from tensorpress.cli.choices import Choice, codec_names, load_all, load_tables_file, ordered, table_maker, unusable
+from tensorpress.cli.choices import codec_names, is_model, load_all, load_tables_file
 from tensorpress.cli.console import CheckError, Report, check_place, counted, decimal, integer, make_table, new_file, progress
 from tensorpress.cli.transfers import json_row, row_kind
 from tensorpress.codecs import CODECS, Coded, decode, index_entry, raw_image, split_entry
@@ -33,6 +34,7 @@ SIZES = (("coded\nbytes", "r"), ("\nratio", "r"), ("\nblocks", "r"), ("stored\nr
 def profile(
     files: o.Inputs,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.json", rich_help_panel=o.OUTPUT, help="The table file to write.")],
+    inputs: o.ModelInputs = None,
     names: o.Names = None,
     manifest: o.Manifest = None,
     network: o.Network = None,
@@ -41,18 +43,25 @@ def profile(
     force: o.Force = False,
     json: o.Json = None,
 ) -> None:
-    """Make APack tables from tensors. Tensors of one name, in several inputs, share a table."""
+    """Make APack tables from tensors. Tensors of one name, in several inputs, share a table.
+
+    Where there are several inputs, it tells what the tables cost on an input that they were not made from: each one in turn is left out
+    (of more than 8, an eighth of them), and coded with a table made from the others.
+    """
     maker = table_maker(table_method)
     check_place(output, force=force, suffixes=(".json",))
     report = Report(json)
     groups: dict[str, list[NamedTensor]] = {}
-    for tensor in load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan):
+    if sum(map(is_model, files)) > 1:
+        raise InputError("tables are made for one model at a time: the tensors of several may have the same names")
+    loaded = load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan, inputs=inputs, report=report)
+    for tensor in loaded:
         groups.setdefault(tensor.name, []).append(tensor)
     made: dict[str, tables.Table] = {}
-    listing = make_table(
-        "tensor", "kind", ("inputs", "r"), ("values", "r"), ("entropy", "r"), ("table", "r"), ("above", "r"), title="Bits a value"
-    )
-    all_values = all_entropy = all_bits = 0.0
+    columns = [(heading, "r") for heading in ("\ninputs", "\nvalues", "\nentropy", "\ntable", "\nabove", "other\ninputs", "\nloss")]
+    listing = make_table("\ntensor", "\nkind", *columns, title="Bits a value")
+    total = np.zeros(3)  # values, and bits: entropy, table
+    unseen = np.zeros(3)  # of activations with several inputs: values, and bits: with tables of the others, with their own
     with progress(len(groups), "making tables") as step:
         for name, members in groups.items():
             step(name)
@@ -67,11 +76,17 @@ def profile(
             # A weight holds all the values there will ever be; of an activation, other inputs will bring others.
             table = maker(seen if first.kind == "weight" else tables.profile([m.values for m in members], first.width), first.width)
             made[name] = table
-            count = int(seen.sum())
-            entropy, bits = entropy_bits(seen), tables.cost_bits(seen, table)
-            all_values, all_entropy, all_bits = all_values + count, all_entropy + entropy, all_bits + bits
-            each = (entropy / count, bits / count, (bits - entropy) / count)
-            listing.add_row(report.name(name, 60), first.kind, str(len(members)), integer(count), *map(decimal, each))
+            sums = np.array([seen.sum(), entropy_bits(seen), tables.cost_bits(seen, table)])
+            total += sums
+            each = (sums[1] / sums[0], sums[2] / sums[0], (sums[2] - sums[1]) / sums[0])
+            other: tuple[float | None, float | None] = None, None
+            if first.kind != "weight" and len(members) > 1:
+                held = left_out(members, maker)
+                unseen += held
+                other = held[1] / held[0], (held[1] - held[2]) / held[0]
+            listing.add_row(
+                report.name(name, 76), first.kind, str(len(members)), integer(sums[0]), *map(decimal, each), *map(decimal, other)
+            )
             report.rows.append(
                 {
                     "network": first.network,
@@ -80,9 +95,11 @@ def profile(
                     "codec": "apack",
                     "direction": "profile",
                     "inputs": len(members),
-                    "values": count,
+                    "values": int(sums[0]),
                     "entropy_bits_per_value": each[0],
                     "table_bits_per_value": each[1],
+                    "other_inputs_bits_per_value": other[0],
+                    "loss_bits_per_value": other[1],
                     "ok": True,
                 }
             )
@@ -90,13 +107,45 @@ def profile(
         raise InputError("no tensor is left that a table can be made for")
     if len(made) > 1:
         listing.add_section()
-        cells = (all_entropy / all_values, all_bits / all_values, (all_bits - all_entropy) / all_values)
-        listing.add_row("all", "", "", integer(all_values), *map(decimal, cells))
+        cells = (total[1] / total[0], total[2] / total[0], (total[2] - total[1]) / total[0])
+        listing.add_row("all", "", "", integer(total[0]), *map(decimal, cells))
     with new_file(output, force=force) as temporary:
         tables.save_tables(temporary, made)
     report.table(listing)
     report.line(f"Wrote {counted(len(made), 'table')} to {output}.")
+    if unseen[0]:
+        costs = unseen[1:] / unseen[0]
+        report.line(
+            f"On inputs that a table was not made from, activations take {costs[0]:.2f} bits a value, "
+            f"with tables of their own {costs[1]:.2f}: a loss of {100 * (costs[0] / costs[1] - 1):.1f} %."
+        )
+    elif any(members[0].kind == "act" for members in groups.values()):
+        report.note("each activation comes from one input: what its table costs on other inputs cannot be told")
     report.finish()
+
+
+def left_out(members: Sequence[NamedTensor], maker: Callable[[np.ndarray, int], tables.Table]) -> np.ndarray:
+    """Code each part of some inputs with a table made from the others.
+
+    Parameters
+    ----------
+    members : sequence of NamedTensor
+        One tensor with several inputs, at least 2.
+    maker : callable
+        Makes a table of a histogram and a width.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (3,)
+        Values; their bits with the tables of the others; their bits with tables made from themselves.
+    """
+    width, parts = members[0].width, min(len(members), 8)
+    sums = np.zeros(3)
+    for part in range(parts):
+        others = tables.profile([one.values for number, one in enumerate(members) if number % parts != part], width)
+        held = np.sum([tables.histogram(one.values, width) for one in members[part::parts]], axis=0)
+        sums += held.sum(), tables.cost_bits(held, maker(others, width)), tables.cost_bits(held, maker(held, width))
+    return sums
 
 
 def compress(
@@ -111,6 +160,7 @@ def compress(
             help="raw, zvc, ebpc, apack, or auto: all of them. Of several, each tensor gets the smallest. Default: auto.",
         ),
     ] = None,
+    inputs: o.ModelInputs = None,
     names: o.Names = None,
     manifest: o.Manifest = None,
     network: o.Network = None,
@@ -130,7 +180,9 @@ def compress(
     check_place(output, force=force, suffixes=(".tpz",))
     report = Report(json)
     choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
-    tensors = with_own_names(load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan))
+    tensors = with_own_names(
+        load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan, inputs=inputs, report=report)
+    )
     done: list[CompressedTensor] = []
     with progress(len(tensors), "compressing") as step:
         for tensor in tensors:
@@ -270,7 +322,7 @@ def inspect(
 
 
 def with_own_names(tensors: Sequence[NamedTensor]) -> list[NamedTensor]:
-    """The tensors; where several inputs have one name, the network's name goes before it.
+    """The tensors; where several have one name, the input goes into it (``act/<input>/...``), and the network's name before it.
 
     Raises
     ------
@@ -278,12 +330,19 @@ def with_own_names(tensors: Sequence[NamedTensor]) -> list[NamedTensor]:
         Two tensors still have one name.
     """
     taken = Counter(tensor.name for tensor in tensors)
+    tensors = [_with_sample(tensor) if taken[tensor.name] > 1 and tensor.sample else tensor for tensor in tensors]
+    taken = Counter(tensor.name for tensor in tensors)
     result = [replace(tensor, name=f"{tensor.network}/{tensor.name}") if taken[tensor.name] > 1 else tensor for tensor in tensors]
     for name, count in Counter(tensor.name for tensor in result).items():
         if count > 1:
             sources = ", ".join(tensor.source for tensor in result if tensor.name == name)
             raise InputError(f"{count} tensors are called {name!r} ({sources}); compress them into separate files")
     return result
+
+
+def _with_sample(tensor: NamedTensor) -> NamedTensor:
+    kind, _, rest = tensor.name.partition("/")
+    return replace(tensor, name=f"{kind}/{tensor.sample}/{rest}") if rest else tensor
 
 
 def describe(tensors: Sequence[NamedTensor]) -> dict[str, Any]:
@@ -298,6 +357,8 @@ def describe(tensors: Sequence[NamedTensor]) -> dict[str, Any]:
             entry["zero_point"] = tensor.zero_point
         if tensor.channel_axis is not None:
             entry["channel_axis"] = tensor.channel_axis
+        if tensor.sample:
+            entry["input"] = tensor.sample
         if tensor.op:
             entry["op"] = tensor.op
         entries.append(entry)

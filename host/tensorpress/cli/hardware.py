@@ -12,10 +12,11 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from tensorpress.choices import Choice, coded_size, limited, ordered, unusable
 from tensorpress.cli import bandwidth
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
-from tensorpress.cli.choices import Choice, codec_names, coded_size, limited, load_all, load_tables_file, ordered, unusable
+from tensorpress.cli.choices import codec_names, load_all, load_tables_file
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
 from tensorpress.cli.devices import DEFAULT, Setup, check_device, devices_help, open_engine
 from tensorpress.codecs import CODECS, Coding, encode
@@ -94,6 +95,7 @@ def run(
     bitstream: o.Bitstream = None,
     clock: o.Clock = None,
     no_hwh: o.NoHwh = False,
+    inputs: o.ModelInputs = None,
     names: o.Names = None,
     limit: o.Limit = None,
     manifest: o.Manifest = None,
@@ -118,9 +120,8 @@ def run(
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
     choice = Choice(block_values, zero, signed, coders or 8, load_tables_file(table), table_method)
-    tensors = [
-        limited(ordered(one, order), limit) for one in load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan)
-    ]
+    loaded = load_all(files, names=names, manifest=manifest, network=network, allow_nan=allow_nan, inputs=inputs, report=report)
+    tensors = [limited(ordered(one, order), limit) for one in loaded]
     with open_engine(device, setup) as engine:
         report.line(f"{t.device_line(engine)}. Raw side: {side}.", style="bold")
         work = plan(engine, tensors, codecs or engine.capabilities.codecs, choice, report)
@@ -257,7 +258,7 @@ def bench(
                 raise InputError(f"--{option} goes with --build")
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
-    loaded = load_all(files or [DEMO_TENSORS], names=names, manifest=manifest, network=network, allow_nan=allow_nan)
+    loaded = load_all(files or [DEMO_TENSORS], names=names, manifest=manifest, network=network, allow_nan=allow_nan, report=report)
     tensors = [limited(one, limit) for one in loaded]
     if device == "software":
         software(report, tensors, codecs or [name for name in CODECS if name != "raw"])

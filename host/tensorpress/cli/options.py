@@ -12,7 +12,19 @@ from tensorpress.cli.devices import devices_help
 
 TENSORS, CODING, DEVICE, OUTPUT = "Which tensors", "How they are coded", "The device", "Output"
 
-Inputs = Annotated[list[Path], typer.Argument(metavar="IN", help="Files: .npy, .npz, .safetensors, .tpz.", show_default=False)]
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(metavar="IN", help="Files: .npy, .npz, .safetensors, .tpz, or models: .tflite, .onnx.", show_default=False),
+]
+ModelInputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--inputs",
+        metavar="DIR|FILE",
+        help="What models (.tflite, .onnx) are run with: .npz, .npy, images, or folders of them. Without: random numbers.",
+        rich_help_panel=TENSORS,
+    ),
+]
 Names = Annotated[
     list[str] | None,
     typer.Option("--names", metavar="GLOB", help="Only tensors of this name or pattern; may repeat.", rich_help_panel=TENSORS),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tensorpress.cli.choices import coded_size
+from tensorpress.choices import coded_size
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
 from tensorpress.codecs import Coded, Coding, encode
 from tensorpress.engine import Direction, Endpoint, Engine, Result
