@@ -46,10 +46,10 @@ FAULTS = {  # number in faulty_engine.v -> (its name there, partners, the checke
     25: ("S_WITHDRAWN", WAITING, r"m_axis_raw: valid was taken back before ready came"),
     26: ("S_CHANGED", WAITING, r"m_axis_raw: payload changed while valid waited for ready"),
     27: ("S_LAST_CHANGED", WAITING, r"m_axis_raw: payload changed while valid waited for ready"),
-    28: ("B_EARLY", FREE, r"AXI4-Lite B: a response before the write"),
-    29: ("R_EARLY", FREE, r"AXI4-Lite R: a response before the read"),
-    30: ("B_WITHDRAWN", LITE, r"AXI4-Lite B: valid was taken back before ready came"),
-    31: ("R_CHANGED", LITE, r"AXI4-Lite R: payload changed while valid waited for ready"),
+    28: ("B_EARLY", FREE, r"CPU port B: a response before the write"),
+    29: ("R_EARLY", FREE, r"CPU port R: a response before the read"),
+    30: ("B_WITHDRAWN", LITE, r"CPU port B: valid was taken back before ready came"),
+    31: ("R_CHANGED", LITE, r"CPU port R: payload changed while valid waited for ready"),
 }
 IN_RESET = 32
 
