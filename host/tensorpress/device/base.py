@@ -2,9 +2,9 @@
 """What the driver asks of a device: registers, memory that the engine can reach, an interrupt, and the two raw stream ports.
 
 Three devices speak this protocol: the software model (:mod:`tensorpress.device.model`), the Verilated RTL
-(:mod:`tensorpress.device.verilated`) and a PYNQ board. :class:`MemoryPool` is the memory of the two that live in this process; it is
-stricter than a board where that finds mistakes: host and device see separate copies until a ``sync_*`` call, fresh memory holds junk, and
-the bytes around each buffer are checked when it is freed.
+(:mod:`tensorpress.device.verilated`) and a PYNQ board (:mod:`tensorpress.device.pynq`). :class:`MemoryPool` is the memory of those that
+live in this process; it is stricter than a board where that finds mistakes: host and device see separate copies until a ``sync_*`` call,
+fresh memory holds junk, and the bytes around each buffer are checked when it is freed.
 """
 
 from __future__ import annotations
