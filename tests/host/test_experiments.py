@@ -36,6 +36,12 @@ def shaped(name: str, *shape: int, op: str = "") -> NamedTensor:
     return tensor(name, np.zeros(shape, np.int8), op=op)
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    """Tables as wide as they like, whatever the terminal of the test run."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def run(*arguments: object) -> int:
     return app(list(map(str, arguments)), standalone_mode=False)
 
