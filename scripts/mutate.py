@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     _engine("no tail mask", "fill_router", "if (!last) keep", "if (!last || tail != 3'd0) keep"),
     _engine("lanes are swapped", "fill_router", "17'd1 << tag[3:0]", "17'd1 << (tag[3:0] ^ 4'd1)"),
-    _engine("index words count as a block", "fill_router", "valid && last && !is_index", "valid && last"),
+    _engine("blocks of two jobs are counted together", "fill_router", "(job == tag[11:7] ? blocks : 32'd0)", "blocks"),
     _engine(
         "turn one word early",
         "drain_reader",
@@ -88,12 +88,14 @@ MUTANTS = (
     _engine("a read without a place", "drain_reader", "PLACES = 5'd16", "PLACES = 5'd18"),
     _engine("the last batch is forgotten", "drain_sequencer", "batch_count_q == BATCH || last_q", "batch_count_q == BATCH"),
     _engine("batches of 17", "drain_sequencer", "batch_count_q == BATCH || last_q", "batch_count_q == BATCH + 5'd1 || last_q"),
-    _engine("halt between write and read-out", "drain_sequencer", "state_q == INDEX_WRITE))", "state_q == READ))"),
+    _engine(
+        "halt between write and read-out", "drain_sequencer", "state_q == STATUS_WRITE))", "state_q == STATUS_WRITE || state_q == READ))"
+    ),
     _engine(
         "lanes in the wrong order",
         "drain_sequencer",
-        "lane_q == LAST_LANE[3:0] ? 4'd0 : lane_q + 1'b1",
-        "lane_q == 4'd0 ? LAST_LANE[3:0] : lane_q - 1'b1",
+        "last_lane ? 4'd0 : lane_q + 1'b1",
+        "last_lane ? 4'd0 : lane_q + 4'd2",
     ),
     _engine(
         "an exactly full region is refused", "drain_sequencer", "end_q > {1'b0, job_payload_words}", "end_q >= {1'b0, job_payload_words}"
@@ -107,13 +109,13 @@ MUTANTS = (
     _engine(
         "an over-run in every block", "stream_source", "!s_axis_tlast && final_q && job_last_q", "!s_axis_tlast && final_q", "verilator"
     ),
-    _engine("halt ends before all is quiet", "job_control", "HALT:  if (quiet)", "HALT:  if (quiet || finished)", "verilator-512"),
+    _engine("more jobs than numbers", "job_intake", "ahead_q < MOST", "ahead_q != 5'd31", "verilator"),
     _engine(
         "an index up to the very end is refused",
-        "job_control",
+        "job_intake",
         "index_end_q > 33'h1_0000_0000",
         "index_end_q >= 33'h1_0000_0000",
-        "verilator-512",
+        "verilator",
     ),
     _engine(
         "blocked and starved are swapped",

@@ -9,7 +9,7 @@ as :class:`~tensorpress.errors.JobError` with its code and block, and no wait is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +28,8 @@ from tensorpress.values import raw_bytes, raw_words, unsigned_values
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from tensorpress.job_queue import JobQueue
 
 Endpoint = Literal["ddr", "stream"]
 Direction = Literal["compress", "decompress"]
@@ -234,6 +236,42 @@ class Job:
 
     # ---- running
 
+    @property
+    def config(self) -> int:
+        """The job's value of JOB_CONFIG."""
+        return REG["JOB_CONFIG"].pack(
+            CODEC=CODEC_NUMBERS[self.coding.codec],
+            DECOMPRESS=int(self.direction == "decompress"),
+            STREAM=int(self.endpoint == "stream"),
+            SIGNED=int(self.coding.signed),
+            ZERO=self.coding.zero,
+        )
+
+    @property
+    def closed(self) -> bool:
+        """The job's buffers are freed."""
+        return self._closed
+
+    @property
+    def streams(self) -> bool:
+        """The raw side is a stream port."""
+        return self.endpoint == "stream"
+
+    def describe(self) -> str:
+        """Name the job for a message."""
+        return f"{self.direction} of {self.count} values ({self.coding.codec})"
+
+    def windows(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return the byte ranges that the job reads, and those that it writes."""
+        raw = self.raw.address if self.raw is not None else 0
+        coded = [
+            (self.index.address, self.index.address + 8 * self.blocks),
+            (self.payload.address, self.payload.address + 8 * self.payload_words),
+        ]
+        if self.direction == "compress":
+            return ([] if self.raw is None else [(raw, raw + 8 * raw_words(self.count, self.coding.width))]), coded
+        return coded, ([] if self.raw is None else [(raw, raw + self.count)])
+
     def start(self, *, load_table: bool = True) -> None:
         """Write the registers and start; returns at once.
 
@@ -249,40 +287,22 @@ class Job:
         """
         if self._closed:
             raise DeviceError("the job is closed")
-        engine, device, coding = self.engine, self.engine.device, self.coding
+        engine, coding = self.engine, self.coding
         engine._claim(self)
-        raw = self.raw.address if self.raw is not None else 0
-        index, payload = (
-            (self.index.address, self.index.address + 8 * self.blocks),
-            (self.payload.address, self.payload.address + 8 * self.payload_words),
-        )
-        if self.direction == "compress":
-            reads = [] if self.raw is None else [(raw, raw + 8 * raw_words(self.count, coding.width))]
-            writes = [index, payload]
-        else:
-            reads = [index, payload]
-            writes = [] if self.raw is None else [(raw, raw + self.count)]
-        device.set_windows(reads, writes)
+        engine.device.set_windows(*self.windows())
         if coding.table is not None and load_table:
             engine.load_table(coding.table)
-        config = REG["JOB_CONFIG"].pack(
-            CODEC=CODEC_NUMBERS[coding.codec],
-            DECOMPRESS=int(self.direction == "decompress"),
-            STREAM=int(self.endpoint == "stream"),
-            SIGNED=int(coding.signed),
-            ZERO=coding.zero,
-        )
         for name, value in (
-            ("JOB_CONFIG", config),
+            ("JOB_CONFIG", self.config),
             ("JOB_VALUES", self.count),
             ("JOB_BLOCK_VALUES", coding.block_values),
-            ("JOB_RAW_ADDRESS", raw),
+            ("JOB_RAW_ADDRESS", self.raw.address if self.raw is not None else 0),
             ("JOB_INDEX_ADDRESS", self.index.address),
             ("JOB_PAYLOAD_ADDRESS", self.payload.address),
             ("JOB_PAYLOAD_WORDS", self.payload_words),
         ):
             engine.write(name, value)
-        engine.write("IRQ_STATUS", 1)
+        engine.write("IRQ_STATUS", 3)
         engine.write("IRQ_ENABLE", 1)
         self._began = time.perf_counter()
         engine.write("CONTROL", _CONTROL.pack(START=1))
@@ -330,14 +350,19 @@ class Job:
             The engine reports success with fewer blocks than the tensor has.
         """
         engine = self.engine
-        blocks, words = engine.read("RESULT_BLOCKS"), engine.read("RESULT_PAYLOAD_WORDS")
+        counters = engine.counters()
+        blocks, words, raw_blocks = (engine.read(f"RESULT_{name}") for name in ("BLOCKS", "PAYLOAD_WORDS", "RAW_BLOCKS"))
+        return self.result_of(blocks, words, raw_blocks, counters, counters["COUNT_CYCLES"], self._seconds)
+
+    def result_of(self, blocks: int, words: int, raw_blocks: int, counters: dict[str, int], cycles: int, seconds: float) -> Result:
+        """Fetch the data of a run that ended well, with the counts that the engine gave for it."""
+        engine = self.engine
         # decompressing, blocks may share payload words, so their sum says nothing
         if blocks != self.blocks or (self.direction == "compress" and words > self.payload_words):
             raise DeviceError(
                 f"the engine reports success after {blocks} of {self.blocks} blocks and {words} of {self.payload_words} payload words",
                 status=engine.status(),
             )
-        counters = engine.counters()
         coded = values = None
         if self.direction == "compress":
             self.index.sync_from_device()
@@ -354,11 +379,11 @@ class Job:
             coded=coded,
             values=values,
             blocks=blocks,
-            raw_blocks=engine.read("RESULT_RAW_BLOCKS"),
+            raw_blocks=raw_blocks,
             payload_words=words,
             counters=counters,
-            cycles=counters["COUNT_CYCLES"] if engine.device.has_cycles else None,
-            seconds=self._seconds,
+            cycles=cycles if engine.device.has_cycles else None,
+            seconds=seconds,
         )
 
     def run(self, timeout: float | None = None) -> Result:
@@ -438,7 +463,7 @@ class Engine:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.lost_interrupts = 0
-        self._running: Job | None = None
+        self._running: Job | JobQueue | None = None
         identity, version = self.read("ID"), self.read("VERSION")
         if identity != ID:
             raise DeviceNotFoundError(f"device {device.name!r}: ID reads 0x{identity:08x}, a tensorpress engine has 0x{ID:08x}")
@@ -593,10 +618,54 @@ class Engine:
         InputError
             The table is for values of another width than the engine's.
         """
+        self.check_table(table)
+        self.device.write_registers(WINDOWS["TABLE"].offset, self.table_words(table))
+
+    def check_table(self, table: Table) -> None:
+        """Raise InputError when a table is for values of another width than the engine's."""
         if table.width != self.capabilities.width:
             raise InputError(f"the table is for {table.width}-bit values, the engine takes {self.capabilities.width}-bit ones")
-        words = [table.cum[row] << 16 | table.vmin[row] for row in range(ROWS)]
-        self.device.write_registers(WINDOWS["TABLE"].offset, words)
+
+    @staticmethod
+    def table_words(table: Table) -> list[int]:
+        """Return a table as the words of the TABLE window, and of a queued job's table."""
+        return [table.cum[row] << 16 | table.vmin[row] for row in range(ROWS)]
+
+    # ---- queues
+
+    def enqueue(self, jobs: Sequence[Job], *, interrupt_each: bool = False) -> JobQueue:
+        """Put prepared jobs into a queue, which the engine works through by itself; jobs overlap, so no time is lost between them.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+            In the order in which they run. A job must not read what one before it writes: its data are fetched before that one has ended.
+        interrupt_each : bool
+            Each job's end sets IRQ_STATUS.JOB.
+
+        Returns
+        -------
+        JobQueue
+            Not started. Close it after use.
+        """
+        from tensorpress.job_queue import JobQueue
+
+        return JobQueue(self, jobs, interrupt_each=interrupt_each)
+
+    def run_chain(self, jobs: Sequence[Job], timeout: float | None = None) -> list[Result]:
+        """Run prepared jobs as one queue, wait once, fetch all results.
+
+        Raises
+        ------
+        JobError
+            A job ended with an error; its number is the error's `job`. Those before it have ended well, those after it did not run.
+        DeviceTimeoutError
+            See :meth:`Job.wait`.
+        """
+        with self.enqueue(jobs) as queue:
+            queue.start()
+            queue.wait(timeout)
+            return queue.results()
 
     def counters(self) -> dict[str, int]:
         """Read all counters, by register name."""
@@ -670,18 +739,19 @@ class Engine:
             raise InputError(f"a payload of {words} words: 1..2^32-1 are possible")
         return words
 
-    def _limits(self, job: Job) -> tuple[float | None, int]:
+    def _limits(self, run: Job | JobQueue) -> tuple[float | None, int]:
         """Timeout of a job in seconds (None on a simulated device) and in cycles, many times what it needs."""
-        cycles = 50_000 + 32 * job.count + 2_000 * job.blocks
+        jobs = (run,) if isinstance(run, Job) else run.jobs
+        cycles = sum(50_000 + 32 * job.count + 2_000 * job.blocks for job in jobs)
         clock = self.device.clock_hz or _SLOWEST_CLOCK
         return (None if self.device.simulated else 1.0 + cycles / clock), cycles
 
-    def _claim(self, job: Job) -> None:
+    def _claim(self, job: Job | JobQueue) -> None:
         if self._running is not None or self.busy:
             raise DeviceError("the engine still runs a job; wait for it, abort it, or reset the engine", status=self.status())
         self._running = job
 
-    def _wait(self, job: Job, timeout: float | None) -> None:
+    def _wait(self, job: Job | JobQueue, timeout: float | None) -> None:
         if self._running is not job:
             raise DeviceError("the job was not started")
         if timeout is not None and timeout < 0:
@@ -693,7 +763,7 @@ class Engine:
         status = self.status()
         shown = ", ".join(f"{name} {value}" for name, value in status.items() if value)
         raise DeviceTimeoutError(
-            f"device {self.device.name!r}: {job.direction} of {job.count} values ({job.coding.codec}) did not end within {limit}; "
+            f"device {self.device.name!r}: {job.describe()} did not end within {limit}; "
             + (shown or "its registers cannot be read or are all 0"),
             status=status,
         )
@@ -721,7 +791,7 @@ class Engine:
         """Wait after an abort: issued bursts end soon when the memory lives."""
         self._wait_end(None if self.device.simulated else 0.2, 20_000)
 
-    def _abort(self, job: Job) -> bool:
+    def _abort(self, job: Job | JobQueue) -> bool:
         if self._running is not job:
             return False
         self.write("CONTROL", _CONTROL.pack(ABORT=1))
@@ -734,17 +804,19 @@ class Engine:
             return error.code == ErrorCode.ABORTED
         return False
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Job | JobQueue) -> None:
         """Acknowledge the end of a job and raise its error."""
         status = _STATUS.unpack(self.read("STATUS"))
         self._running = None
-        self.write("IRQ_STATUS", 1)
+        self.write("IRQ_STATUS", 3)
         if status["BUSY"] or not status["DONE"]:
             raise DeviceError("the engine raised its interrupt but has not finished", status=self.status())
         if status["ERROR"]:
-            if job.endpoint == "stream":
+            if job.streams:
                 self.device.stream_clear()
             code = status["ERROR_CODE"]
+            if not isinstance(job, Job):
+                raise job.failed(code)
             name, meaning = ERRORS.get(code, (f"code {code}", "unknown to this driver"))
             raise JobError(code, name, self.read("ERROR_BLOCK"), meaning, status=self.status())
 

@@ -73,11 +73,16 @@ class JobError(DeviceError):
         Name of the code.
     block : int
         Block at which the first error was seen.
+    job : int or None
+        Number of the job in its queue, from 0; None outside a queue.
     """
 
-    def __init__(self, code: int, name: str, block: int, meaning: str, *, status: dict[str, Any] | None = None) -> None:
-        self.code, self.name, self.block = code, name, block
-        super().__init__(f"job failed at block {block}: {name} ({meaning})", status=status)
+    def __init__(
+        self, code: int, name: str, block: int, meaning: str, *, status: dict[str, Any] | None = None, job: int | None = None
+    ) -> None:
+        self.code, self.name, self.block, self.job = code, name, block, job
+        what = "job" if job is None else f"job {job} of the queue"
+        super().__init__(f"{what} failed at block {block}: {name} ({meaning})", status=status)
 
 
 class ProtocolError(DeviceError):

@@ -86,6 +86,7 @@ class ErrorCode(IntEnum):
     PAYLOAD_FULL = 13
     CORRUPT_BLOCK = 14
     ABORTED = 15
+    BAD_DESCRIPTOR = 16
 
 
 def _register(name: str, offset: int, access: str, description: str, *fields: Field) -> Register:
@@ -144,16 +145,17 @@ _REGISTERS = (
         "w1s",
         "Commands.",
         Field("START", 0, 1, "Start the job that the JOB registers describe. Ignored while STATUS.BUSY."),
-        Field("ABORT", 1, 1, "Stop the running job: issued bursts finish, then it ends with error ABORTED."),
+        Field("ABORT", 1, 1, "Stop the running job, and its queue: issued bursts finish, then it ends with error ABORTED."),
+        Field("START_QUEUE", 2, 1, "Start the jobs of the queue that begins at QUEUE_ADDRESS. Ignored while STATUS.BUSY, and with START."),
     ),
     _register(
         "STATUS",
         0x018,
         "ro",
         "State of the job.",
-        Field("BUSY", 0, 1, "A job is running."),
-        Field("DONE", 1, 1, "The last job has ended, well or with an error; cleared by START."),
-        Field("ERROR", 8, 1, "The last job ended with an error; cleared by START."),
+        Field("BUSY", 0, 1, "A job or a queue is running."),
+        Field("DONE", 1, 1, "The last job, or the queue, has ended, well or with an error; cleared by a start."),
+        Field("ERROR", 8, 1, "The last job ended with an error, which also ended its queue; cleared by a start."),
         Field("ERROR_CODE", 16, 8, "The first error of the last job, see the error codes."),
     ),
     _register(
@@ -168,13 +170,15 @@ _REGISTERS = (
         "rw",
         "Interrupt enable.",
         Field("DONE", 0, 1, "Raise the interrupt while IRQ_STATUS.DONE is set."),
+        Field("JOB", 1, 1, "Raise the interrupt while IRQ_STATUS.JOB is set."),
     ),
     _register(
         "IRQ_STATUS",
         0x024,
         "w1c",
         "Interrupt causes.",
-        Field("DONE", 0, 1, "A job has ended."),
+        Field("DONE", 0, 1, "A job, or a queue as a whole, has ended."),
+        Field("JOB", 1, 1, "A job of a queue that asks for it has ended; its status is in its descriptor."),
     ),
     _register(
         "JOB_CONFIG",
@@ -225,6 +229,12 @@ _REGISTERS = (
         "Words of the payload region: its capacity when compressing, its size when decompressing.",
     ),
     _register(
+        "QUEUE_ADDRESS",
+        0x070,
+        "rw",
+        "Byte address of the first descriptor of a queue, a multiple of 64. It is copied at START_QUEUE.",
+    ),
+    _register(
         "RESULT_BLOCKS",
         0x080,
         "ro",
@@ -243,10 +253,22 @@ _REGISTERS = (
         "Finished blocks that are stored raw.",
     ),
     _register(
+        "QUEUE_JOBS",
+        0x08C,
+        "ro",
+        "Jobs that have ended well since the start.",
+    ),
+    _register(
+        "QUEUE_DESCRIPTOR",
+        0x090,
+        "ro",
+        "Descriptor of the first job that has not ended; after the end, of the last job: the one with the error, if any.",
+    ),
+    _register(
         "COUNT_CYCLES",
         0x0C0,
         "ro",
-        "Cycles from START to the end of the job.",
+        "Cycles from the start to the end of the job or queue.",
     ),
     _register(
         "COUNT_LANE_BUSY",
@@ -353,4 +375,5 @@ ERRORS: dict[int, tuple[str, str]] = {
     13: ("PAYLOAD_FULL", "The payload region is too small for the coded blocks."),
     14: ("CORRUPT_BLOCK", "A coded block needs bits that its streams do not hold, or breaks a rule of its code."),
     15: ("ABORTED", "The job was stopped by CONTROL.ABORT."),
+    16: ("BAD_DESCRIPTOR", "The address of a descriptor is not a multiple of 64."),
 }

@@ -6,7 +6,7 @@
 //   with one codec built there is no selection left). `codec`: 1 zvc, 2 ebpc, 3 apack; 0 (raw) has no encoder: the lane bypasses the box.
 // Latency: none in the data path; the selection is registered, so `codec` must be stable from the cycle before `start` on.
 // Assumes: the codec box (docs/ARCHITECTURE.md); `start` is never given for a codec that is not built (it would never end).
-// Does not: check `codec` (job_control refuses the job), or drain anything at a change of codec (assert `rst` for a cycle).
+// Does not: check `codec` (job_intake refuses the job), or drain anything at a change of codec (assert `rst` for a cycle).
 //
 // To add a codec: one generate block, one name in each and-or below; see README.md.
 

@@ -9,7 +9,7 @@
 //   a TABLE word is passed on when it is written whole, else ignored. Reads have no side effects.
 // Assumes: status_done is a pulse at the end of each started job, with status_error_code and status_error_block valid in that cycle;
 //   status_busy is low from the cycle after it. result_*, count_* and peak_* are held by the engine until the next start.
-// Does not: check a job (job_control does), or copy the job registers: the engine copies them at job_start.
+// Does not: check a job (job_intake does), or copy the job registers: the engine copies them at job_start.
 
 `resetall
 `timescale 1ns / 1ps
@@ -52,6 +52,7 @@ module csr #(
 
     // Job: one-cycle pulses, and the plain register values
     output wire        job_start,
+    output wire        job_start_queue,
     output wire        job_abort,
     output wire [3:0]  job_codec,
     output wire        job_decompress,
@@ -64,6 +65,7 @@ module csr #(
     output wire [31:0] job_index_address,
     output wire [31:0] job_payload_address,
     output wire [31:0] job_payload_words,
+    output wire [31:0] queue_address,
 
     // Words written into the TABLE window: a one-cycle pulse each
     output wire        table_valid,
@@ -75,6 +77,9 @@ module csr #(
     input  wire        status_done,        // pulse
     input  wire [7:0]  status_error_code,  // valid with status_done; 0 = no error
     input  wire [31:0] status_error_block,
+    input  wire        status_job,         // pulse: a job of a queue that asks for the interrupt has ended
+    input  wire [31:0] queue_jobs,
+    input  wire [31:0] queue_descriptor,
     input  wire [31:0] result_blocks,
     input  wire [31:0] result_payload_words,
     input  wire [31:0] result_raw_blocks,
@@ -150,6 +155,7 @@ module csr #(
     reg         at_index_address_q;
     reg         at_payload_address_q;
     reg         at_payload_words_q;
+    reg         at_queue_address_q;
 
     wire        write = decoded_q && w_held_q && !bvalid_q;
 
@@ -200,6 +206,7 @@ module csr #(
         at_index_address_q   <= waddr_q == `REG_JOB_INDEX_ADDRESS;
         at_payload_address_q <= waddr_q == `REG_JOB_PAYLOAD_ADDRESS;
         at_payload_words_q   <= waddr_q == `REG_JOB_PAYLOAD_WORDS;
+        at_queue_address_q   <= waddr_q == `REG_QUEUE_ADDRESS;
     end
 
     // ---------------------------------------------------------------------------------------------------------------
@@ -213,6 +220,7 @@ module csr #(
     reg [31:0] index_address_q;
     reg [31:0] payload_address_q;
     reg [31:0] payload_words_q;
+    reg [31:0] queue_address_q;
 
     genvar k;
     generate
@@ -227,6 +235,7 @@ module csr #(
                     if (at_index_address_q) index_address_q[8*k+:8] <= wdata_q[8*k+:8];
                     if (at_payload_address_q) payload_address_q[8*k+:8] <= wdata_q[8*k+:8];
                     if (at_payload_words_q) payload_words_q[8*k+:8] <= wdata_q[8*k+:8];
+                    if (at_queue_address_q) queue_address_q[8*k+:8] <= wdata_q[8*k+:8];
                 end
                 if (rst) begin
                     scratch_q[8*k+:8]         <= 8'd0;
@@ -237,6 +246,7 @@ module csr #(
                     index_address_q[8*k+:8]   <= 8'd0;
                     payload_address_q[8*k+:8] <= 8'd0;
                     payload_words_q[8*k+:8]   <= 8'd0;
+                    queue_address_q[8*k+:8]   <= 8'd0;
                 end
             end
         end
@@ -253,31 +263,37 @@ module csr #(
     assign job_index_address   = index_address_q;
     assign job_payload_address = payload_address_q;
     assign job_payload_words   = payload_words_q;
+    assign queue_address       = queue_address_q;
 
     // ---------------------------------------------------------------------------------------------------------------
     // Commands and state of the job
     // ---------------------------------------------------------------------------------------------------------------
     reg         start_q;
+    reg         start_queue_q;
     reg         abort_q;
     reg         busy_q;      // from the START that was taken to status_done
     reg         done_q;
     reg  [7:0]  error_code_q;
     reg  [31:0] error_block_q;
-    reg         irq_enable_q;
+    reg  [1:0]  irq_enable_q;  // job, done
     reg         irq_done_q;
+    reg         irq_job_q;
     reg         interrupt_q;
 
     wire        busy        = busy_q || status_busy;
     wire        command     = write && at_control_q && wstrb_q[0];
-    wire        take_start  = command && wdata_q[`REG_CONTROL_START_SHIFT] && !busy;
+    wire        take_job    = command && wdata_q[`REG_CONTROL_START_SHIFT] && !busy;
+    wire        take_queue  = command && wdata_q[`REG_CONTROL_START_QUEUE_SHIFT] && !wdata_q[`REG_CONTROL_START_SHIFT] && !busy;
+    wire        take_start  = take_job || take_queue;
     wire        take_abort  = command && wdata_q[`REG_CONTROL_ABORT_SHIFT] && busy;
-    wire        irq_write   = write && wstrb_q[0] && at_irq_status_q && wdata_q[`REG_IRQ_STATUS_DONE_SHIFT];
+    wire        irq_write   = write && wstrb_q[0] && at_irq_status_q;
     wire        irq_enable  = write && wstrb_q[0] && at_irq_enable_q;
 
     always @(posedge clk) begin
-        start_q     <= take_start;
-        abort_q     <= take_abort;
-        interrupt_q <= irq_enable_q && irq_done_q;
+        start_q       <= take_job;
+        start_queue_q <= take_queue;
+        abort_q       <= take_abort;
+        interrupt_q   <= |(irq_enable_q & {irq_job_q, irq_done_q});
 
         if (take_start) begin
             busy_q        <= 1'b1;
@@ -291,26 +307,31 @@ module csr #(
             error_block_q <= status_error_block;
         end
 
-        if (irq_enable) irq_enable_q <= wdata_q[`REG_IRQ_ENABLE_DONE_SHIFT];
+        if (irq_enable) irq_enable_q <= {wdata_q[`REG_IRQ_ENABLE_JOB_SHIFT], wdata_q[`REG_IRQ_ENABLE_DONE_SHIFT]};
         if (status_done) irq_done_q <= 1'b1;
-        else if (irq_write) irq_done_q <= 1'b0;
+        else if (irq_write && wdata_q[`REG_IRQ_STATUS_DONE_SHIFT]) irq_done_q <= 1'b0;
+        if (status_job) irq_job_q <= 1'b1;
+        else if (irq_write && wdata_q[`REG_IRQ_STATUS_JOB_SHIFT]) irq_job_q <= 1'b0;
 
         if (rst) begin
             start_q       <= 1'b0;
+            start_queue_q <= 1'b0;
             abort_q       <= 1'b0;
             busy_q        <= 1'b0;
             done_q        <= 1'b0;
             error_code_q  <= 8'd0;
             error_block_q <= 32'd0;
-            irq_enable_q  <= 1'b0;
+            irq_enable_q  <= 2'b00;
             irq_done_q    <= 1'b0;
+            irq_job_q     <= 1'b0;
             interrupt_q   <= 1'b0;
         end
     end
 
-    assign job_start = start_q;
-    assign job_abort = abort_q;
-    assign interrupt = interrupt_q;
+    assign job_start       = start_q;
+    assign job_start_queue = start_queue_q;
+    assign job_abort       = abort_q;
+    assign interrupt       = interrupt_q;
 
     // ---------------------------------------------------------------------------------------------------------------
     // Table words
@@ -386,8 +407,8 @@ module csr #(
         bank[`REG_SCRATCH * 8 +: 32]              = scratch_q;
         bank[`REG_STATUS * 8 +: 32]               = status;
         bank[`REG_ERROR_BLOCK * 8 +: 32]          = error_block_q;
-        bank[`REG_IRQ_ENABLE * 8 +: 32]           = {31'd0, irq_enable_q};
-        bank[`REG_IRQ_STATUS * 8 +: 32]           = {31'd0, irq_done_q};
+        bank[`REG_IRQ_ENABLE * 8 +: 32]           = {30'd0, irq_enable_q};
+        bank[`REG_IRQ_STATUS * 8 +: 32]           = {30'd0, irq_job_q, irq_done_q};
         bank[`REG_JOB_CONFIG * 8 +: 32]           = {16'd0, config_q[15:8], 1'b0, config_q[6:0]};
         bank[`REG_JOB_VALUES * 8 +: 32]           = values_q;
         bank[`REG_JOB_BLOCK_VALUES * 8 +: 32]     = {16'd0, block_values_q[15:0]};
@@ -395,6 +416,9 @@ module csr #(
         bank[`REG_JOB_INDEX_ADDRESS * 8 +: 32]    = index_address_q;
         bank[`REG_JOB_PAYLOAD_ADDRESS * 8 +: 32]  = payload_address_q;
         bank[`REG_JOB_PAYLOAD_WORDS * 8 +: 32]    = payload_words_q;
+        bank[`REG_QUEUE_ADDRESS * 8 +: 32]        = queue_address_q;
+        bank[`REG_QUEUE_JOBS * 8 +: 32]           = queue_jobs;
+        bank[`REG_QUEUE_DESCRIPTOR * 8 +: 32]     = queue_descriptor;
         bank[`REG_RESULT_BLOCKS * 8 +: 32]        = result_blocks;
         bank[`REG_RESULT_PAYLOAD_WORDS * 8 +: 32] = result_payload_words;
         bank[`REG_RESULT_RAW_BLOCKS * 8 +: 32]    = result_raw_blocks;

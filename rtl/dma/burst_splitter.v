@@ -50,6 +50,7 @@ module burst_splitter #(
 
   reg last_q;  // words_q <= room_q
   wire [5:0] s_end = {1'b0, s_words[4:0]} + {2'd0, s_address[6:3]};  // in words of the line, if they are less than 32
+  wire [5:0] limit = {room_q[4], !room_q[4], room_q[3:0]};  // room_q + 16, as room_q is 1..16
   wire [4:0] s_room = 5'd16 - {1'b0, s_address[6:3]};
 
   assign s_ready = !valid_q || (m_ready && last_q);
@@ -66,7 +67,7 @@ module burst_splitter #(
       address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};
       words_q   <= words_q - {11'd0, room_q};
       room_q    <= 5'd16;
-      last_q    <= words_q <= {11'd0, room_q} + 16'd16;
+      last_q    <= words_q[15:6] == 10'd0 && words_q[5:0] <= limit;
     end
     if (rst) valid_q <= 1'b0;
   end

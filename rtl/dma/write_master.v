@@ -30,6 +30,7 @@ module write_master #(
     input  wire [ADDRESS_WIDTH-1:0] s_cmd_address,      // bytes, a multiple of 8
     input  wire [             15:0] s_cmd_words,        // 1..65535
     input  wire [              7:0] s_cmd_last_strobe,  // bytes of the last word
+    input  wire [              1:0] s_cmd_mark,         // comes back on `mark` when the memory has answered the last burst
     // data
     input  wire                     s_data_valid,
     output wire                     s_data_ready,
@@ -39,6 +40,7 @@ module write_master #(
     output wire                     idle,               // no command held, no burst unfinished
     output wire                     error,              // pulse: a burst was answered with other than OKAY
     output wire [              1:0] error_response,     // the response, valid with error
+    output wire [              1:0] mark,               // pulse: of each command that has ended; with its last error
     output wire                     beat,               // pulse for each beat that the memory took
     output wire [              7:0] outstanding,        // bursts from AWVALID to B, 0..OUTSTANDING
     // AXI
@@ -79,20 +81,21 @@ module write_master #(
   wire [ADDRESS_WIDTH-1:0] command_address;
   wire [15:0] command_words;
   wire [7:0] command_strobe;
+  wire [1:0] command_mark;
   wire [$clog2(QUEUE):0] unused_level, unused_peak;
 
   fifo #(
-      .WIDTH(ADDRESS_WIDTH + 24),
+      .WIDTH(ADDRESS_WIDTH + 26),
       .DEPTH(QUEUE)
   ) u_commands (
       .clk(clk),
       .rst(drop),
       .s_valid(s_cmd_valid),
       .s_ready(s_cmd_ready),
-      .s_data({s_cmd_address, s_cmd_words, s_cmd_last_strobe}),
+      .s_data({s_cmd_address, s_cmd_words, s_cmd_last_strobe, s_cmd_mark}),
       .m_valid(command_valid),
       .m_ready(command_ready),
-      .m_data({command_address, command_words, command_strobe}),
+      .m_data({command_address, command_words, command_strobe, command_mark}),
       .level(unused_level),
       .peak(unused_peak)
   );
@@ -101,10 +104,11 @@ module write_master #(
   wire [ADDRESS_WIDTH-1:0] burst_address;
   wire [4:0] burst_beats;
   wire [7:0] burst_strobe;
+  wire [1:0] burst_mark;
 
   burst_splitter #(
       .ADDRESS_WIDTH(ADDRESS_WIDTH),
-      .TAG_WIDTH(8)
+      .TAG_WIDTH(10)
   ) u_splitter (
       .clk(clk),
       .rst(drop),
@@ -112,12 +116,12 @@ module write_master #(
       .s_ready(command_ready),
       .s_address(command_address),
       .s_words(command_words),
-      .s_tag(command_strobe),
+      .s_tag({command_strobe, command_mark}),
       .m_valid(burst_valid),
       .m_ready(burst_ready),
       .m_address(burst_address),
       .m_beats(burst_beats),
-      .m_tag(burst_strobe),
+      .m_tag({burst_strobe, burst_mark}),
       .m_last(burst_last)
   );
 
@@ -190,6 +194,27 @@ module write_master #(
       .peak(unused_info_peak)
   );
 
+  // Marks of the bursts that are not answered yet.
+  wire [1:0] answer_mark;
+  wire unused_answer_ready, unused_answer_valid;
+  wire [$clog2(BURSTS):0] unused_answer_level, unused_answer_peak;
+
+  fifo #(
+      .WIDTH(2),
+      .DEPTH(BURSTS)
+  ) u_answers (
+      .clk(clk),
+      .rst(rst),
+      .s_valid(issue),
+      .s_ready(unused_answer_ready),
+      .s_data(burst_last ? burst_mark : 2'b00),
+      .m_valid(unused_answer_valid),
+      .m_ready(finish),
+      .m_data(answer_mark),
+      .level(unused_answer_level),
+      .peak(unused_answer_peak)
+  );
+
   // Data.
   assign s_data_ready = info_valid && w_ready;
 
@@ -213,14 +238,16 @@ module write_master #(
 
   // Responses and state.
   reg error_q, w_beat_q;
-  reg [1:0] response_q;
+  reg [1:0] response_q, mark_q;
 
   always @(posedge clk) begin
     error_q <= m_axi_bvalid && m_axi_bresp != 2'b00;
     response_q <= m_axi_bresp;
+    mark_q <= m_axi_bvalid ? answer_mark : 2'b00;
     w_beat_q <= m_axi_wvalid && m_axi_wready;
     if (rst) begin
       error_q  <= 1'b0;
+      mark_q   <= 2'b00;
       w_beat_q <= 1'b0;
     end
   end
@@ -229,6 +256,7 @@ module write_master #(
 
   assign error = error_q;
   assign error_response = response_q;
+  assign mark = mark_q;
   assign beat = w_beat_q;
   assign outstanding = {3'd0, outstanding_q};
   assign idle = !(command_valid || burst_valid || awvalid_q || |outstanding_q || error_q);

@@ -24,7 +24,8 @@ module drain_sequencer #(
     input  wire                                clk,
     input  wire                                rst,
     input  wire                                halt,
-    // job, stable from go
+    input  wire                                stop,               // take no more blocks of this job
+    // job, stable from go to done; the next go at the earliest in the cycle after done
     input  wire                                go,
     input  wire                                job_decompress,
     input  wire                                job_stream,
@@ -47,6 +48,7 @@ module drain_sequencer #(
     output wire [                        31:0] write_address,
     output wire [                        15:0] write_words,
     output wire [                         7:0] write_last_strobe,
+    output wire [                         1:0] write_mark,         // 1: last words of the job, 2: a status
     // read-out commands
     output wire                                read_valid,
     input  wire                                read_ready,
@@ -54,9 +56,15 @@ module drain_sequencer #(
     output wire [                         3:0] read_lane,
     output wire [             ADDRESS_WIDTH:0] read_up_words,      // words from 0 up; the others from the top down
     output wire [             ADDRESS_WIDTH:0] read_words,
-    output wire [                         4:0] read_index_address,
+    output wire [                         5:0] read_index_address, // 0..31 of the ring, 32..34 of the status
     output wire [                         2:0] read_tail,          // bytes used in the last word, 0 = 8
     output wire                                read_last,          // last block of the job
+    output wire                                read_pairs,         // decoded words: they may be read two at a time
+    output wire                                read_stream,        // the words go to the stream
+    // a status of three words, written between two blocks
+    input  wire                                status_valid,
+    output wire                                status_ready,       // one cycle, when its commands are given
+    input  wire [                        31:0] status_address,
     // index entries for drain_reader
     input  wire [                         4:0] index_address,
     output wire [                        63:0] index_data,
@@ -76,9 +84,9 @@ module drain_sequencer #(
     localparam [31:0] LAST_DECODE_LANE = DECODE_LANES - 1;
     localparam [16:0] FIRST_LANE = 17'd1;
     localparam [3:0] IDLE = 4'd0, TAKE = 4'd1, ADD = 4'd2, COMPARE = 4'd12, CHECK = 4'd3, WRITE = 4'd4, READ = 4'd5, ENTRY = 4'd6, INDEX_WRITE = 4'd7,
-                     INDEX_READ = 4'd8, NEXT = 4'd9, DONE = 4'd10, STOPPED = 4'd11;
+                     INDEX_READ = 4'd8, NEXT = 4'd9, DONE = 4'd10, STOPPED = 4'd11, STATUS_WRITE = 4'd13, STATUS_READ = 4'd14;
 
-    reg [3:0] state_q, state_d;
+    reg [3:0] state_q, state_d, back_q;  // back_q: where to go after a status
     reg [28:0] left_q;
     reg [31:0] block_q;
     reg [3:0] lane_q;
@@ -91,6 +99,7 @@ module drain_sequencer #(
 
     reg [WORDS_WIDTH-1:0] a_words_q, words_q;
     reg raw_q, corrupt_q;
+    reg start_q;  // the next job was given
     reg bad_q;  // corrupt, or past the payload region
 
     // index ring: two batches, one being collected, one being written
@@ -123,30 +132,37 @@ module drain_sequencer #(
     end
 
     wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
+    wire lane_over = state_q == IDLE || lane_q > (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
     wire to_ddr = !job_decompress || !job_stream;
     wire batch_full = batch_count_q == BATCH || last_q;
     wire [15:0] words_16 = {{(16 - WORDS_WIDTH) {1'b0}}, words_q};
 
-    assign write_valid        = (state_q == WRITE || state_q == INDEX_WRITE);
-    assign write_address      = state_q == INDEX_WRITE ? index_address_q : job_decompress ? raw_address_q : payload_address_q;
-    assign write_words        = state_q == INDEX_WRITE ? {11'd0, batch_count_q} : words_16;
-    assign write_last_strobe  = job_decompress && last_q && tail_q != 3'd0 ? ~(8'hFF << tail_q) : 8'hFF;
-    assign read_valid         = (state_q == READ || state_q == INDEX_READ);
-    assign read_index         = state_q == INDEX_READ;
+    assign write_valid        = (state_q == WRITE || state_q == INDEX_WRITE || state_q == STATUS_WRITE);
+    assign write_address      = state_q == STATUS_WRITE ? status_address : state_q == INDEX_WRITE ? index_address_q : job_decompress ? raw_address_q : payload_address_q;
+    assign write_words        = state_q == STATUS_WRITE ? 16'd3 : state_q == INDEX_WRITE ? {11'd0, batch_count_q} : words_16;
+    assign write_mark         = {state_q == STATUS_WRITE, last_q && state_q == (job_decompress ? WRITE : INDEX_WRITE)};
+    assign write_last_strobe  = state_q == WRITE && job_decompress && last_q && tail_q != 3'd0 ? ~(8'hFF << tail_q) : 8'hFF;
+    assign read_valid         = (state_q == READ || state_q == INDEX_READ || state_q == STATUS_READ);
+    assign read_index         = state_q == INDEX_READ || state_q == STATUS_READ;
+    assign read_pairs         = job_decompress && !raw_q && !read_index;
+    assign read_stream        = !to_ddr && state_q == READ;
+    assign status_ready       = state_q == STATUS_READ && read_ready;
     assign read_lane          = lane_q;
     assign read_up_words      = read_index || job_decompress || raw_q ? read_words : a_words_q;
-    assign read_words         = read_index ? {{(WORDS_WIDTH - 5) {1'b0}}, batch_count_q} : words_q;
-    assign read_index_address = batch_start_q;
+    assign read_words         = !read_index ? words_q : {{(WORDS_WIDTH - 5) {1'b0}}, state_q == STATUS_READ ? 5'd3 : batch_count_q};
+    assign read_index_address = state_q == STATUS_READ ? 6'd32 : {1'b0, batch_start_q};
     assign read_tail          = tail_q;
-    assign read_last          = last_q;
-    assign done               = state_q == DONE;
+    assign read_last          = last_q && !read_index;
+    assign done               = state_q == DONE && !start_q;
     assign error_block        = block_q;
 
     always @* begin
         state_d = state_q;
         case (state_q)
-            IDLE:        if (go) state_d = TAKE;
+            IDLE:        if (status_valid) state_d = STATUS_WRITE;
+                         else if (start_q) state_d = TAKE;
             TAKE:        if (lane_done_q && !halt) state_d = ADD;
+                         else if (status_valid && !halt) state_d = STATUS_WRITE;
             ADD:         state_d = COMPARE;
             COMPARE:     state_d = CHECK;
             CHECK:       state_d = bad_q ? STOPPED : to_ddr ? WRITE : READ;
@@ -156,42 +172,54 @@ module drain_sequencer #(
             INDEX_WRITE: if (write_ready) state_d = INDEX_READ;
             INDEX_READ:  if (read_ready) state_d = NEXT;
             NEXT:        state_d = last_q ? DONE : TAKE;
-            DONE:        state_d = DONE;  // until rst
+            DONE:        if (status_valid) state_d = STATUS_WRITE;
+                         else if (start_q) state_d = TAKE;
+            STOPPED:     if (status_valid && !halt) state_d = STATUS_WRITE;
+            STATUS_WRITE: if (write_ready) state_d = STATUS_READ;
+            STATUS_READ: if (read_ready) state_d = back_q;
             default:     state_d = STOPPED;
         endcase
+        if (stop && (state_q == TAKE || state_q == ADD || state_q == COMPARE || state_q == CHECK)) state_d = STOPPED;
         // a write command that was taken must get its data: stop only where none is owed
-        if (halt && (state_q == TAKE || state_q == ADD || state_q == COMPARE || state_q == CHECK || state_q == WRITE || state_q == NEXT || state_q == INDEX_WRITE))
+        if (halt && (state_q == TAKE || state_q == ADD || state_q == COMPARE || state_q == CHECK || state_q == WRITE || state_q == NEXT || state_q == INDEX_WRITE || state_q == STATUS_WRITE))
             state_d = STOPPED;
     end
 
     always @(posedge clk) begin
         if (rst) begin
             state_q    <= IDLE;
+            start_q    <= 1'b0;
             done_ready <= {LANES{1'b0}};
             error      <= 1'b0;
         end else begin
             state_q    <= state_d;
+            start_q    <= go || (start_q && state_q != TAKE);
             error      <= state_q == CHECK && bad_q && !halt;
-            done_ready <= state_q == TAKE && lane_done_q && !halt ? lane_here_q : {LANES{1'b0}};
+            done_ready <= state_q == TAKE && lane_done_q && !halt && !stop ? lane_here_q : {LANES{1'b0}};
         end
     end
 
     always @(posedge clk) begin
         lane_done_q <= valid_here && state_q == TAKE;
         error_code  <= job_decompress ? `ERROR_CORRUPT_BLOCK : `ERROR_PAYLOAD_FULL;
+        if (state_q != STATUS_WRITE && state_q != STATUS_READ) back_q <= state_q;
         case (state_q)
-            IDLE: begin
+            IDLE, DONE:
+            if (start_q || go) begin
                 left_q            <= job_values;
                 block_q           <= 32'd0;
-                lane_q            <= 4'd0;
-                lane_here_q       <= FIRST_LANE[LANES-1:0];
+                if (lane_over) begin
+                    lane_q      <= 4'd0;
+                    lane_here_q <= FIRST_LANE[LANES-1:0];
+                end
                 raw_address_q     <= job_raw_address;
                 payload_address_q <= job_payload_address;
                 index_address_q   <= job_index_address;
                 payload_words     <= 32'd0;
                 raw_blocks        <= 32'd0;
-                ring_q            <= 5'd0;
-                batch_start_q     <= 5'd0;
+                // entries of the last job may still wait to be read
+                ring_q            <= state_q == IDLE ? 5'd0 : ring_q;
+                batch_start_q     <= state_q == IDLE ? 5'd0 : ring_q;
                 batch_count_q     <= 5'd0;
             end
             TAKE: begin

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Brings arriving words to where they were asked for: a lane's bank, or the index FIFO. Two sources, of which one is active at a time.
+// Brings arriving words to where they were asked for, a lane's bank. Two sources, of which one is active at a time.
 // Bytes past the tensor's end in its last word become zero here, so that nothing after it depends on foreign memory.
 // Latency 1 cycle, a word every cycle. It counts the blocks that have arrived, so that an error can be placed.
 
@@ -13,30 +13,28 @@ module fill_router #(
 ) (
     input  wire             clk,
     input  wire             rst,
-    // from read_master; tag = {index, tail[2:0], lane[3:0]}
+    // words of blocks from read_master; tag = {job[4:0], tail[2:0], lane[3:0]}
     input  wire             read_valid,
     input  wire [     63:0] read_data,
-    input  wire [      7:0] read_tag,
+    input  wire [     11:0] read_tag,
     input  wire             read_last,
     // from stream_source
     input  wire             stream_valid,
     input  wire [     63:0] stream_data,
-    input  wire [      7:0] stream_tag,
+    input  wire [     11:0] stream_tag,
     input  wire             stream_last,
     // to the lanes
     output reg  [LANES-1:0] fill_valid,
     output reg  [     63:0] fill_data,
-    // to index_fetch
-    output reg              index_valid,
-    // blocks that have arrived whole
+    // the job of the last word, and its blocks that have arrived whole
+    output reg  [      4:0] job,
     output reg  [     31:0] blocks
 );
 
     wire valid = read_valid || stream_valid;
     wire [63:0] data = stream_valid ? stream_data : read_data;
-    wire [7:0] tag = stream_valid ? stream_tag : read_tag;
+    wire [11:0] tag = stream_valid ? stream_tag : read_tag;
     wire last = stream_valid ? stream_last : read_last;
-    wire is_index = tag[7];
     wire [16:0] lane_here = 17'd1 << tag[3:0];
     wire [2:0] tail = tag[6:4];
 
@@ -59,13 +57,15 @@ module fill_router #(
 
     always @(posedge clk) begin
         if (rst) begin
-            fill_valid  <= {LANES{1'b0}};
-            index_valid <= 1'b0;
-            blocks      <= 32'd0;
+            fill_valid <= {LANES{1'b0}};
+            job        <= 5'd0;
+            blocks     <= 32'd0;
         end else begin
-            fill_valid  <= valid && !is_index ? lane_here[LANES-1:0] : {LANES{1'b0}};
-            index_valid <= valid && is_index;
-            if (valid && last && !is_index) blocks <= blocks + 1'b1;
+            fill_valid <= valid ? lane_here[LANES-1:0] : {LANES{1'b0}};
+            if (valid) begin
+                job    <= tag[11:7];
+                blocks <= (job == tag[11:7] ? blocks : 32'd0) + {31'd0, last};
+            end
         end
         fill_data <= data & {
             {8{keep[7]}}, {8{keep[6]}}, {8{keep[5]}}, {8{keep[4]}}, {8{keep[3]}}, {8{keep[2]}}, {8{keep[1]}}, {8{keep[0]}}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Walks through the blocks of a job in order and has each one brought to its lane: gives the lane its task, then issues the read
-// command (DDR) or the stream command (s_axis_raw). Block k goes to lane k mod LANES; a block is asked for only when that lane has a slot.
+// command (DDR) or the stream command (s_axis_raw). Each block goes to the next lane of its direction; it is asked for only when that lane has a slot.
 //
 // Decompressing, it takes the index entries in order and checks each before use: an entry can make no read outside the payload region
 // and no block larger than a bank. FORMAT.md, section 2.
@@ -24,7 +24,7 @@ module fill_sequencer #(
     input  wire                    clk,
     input  wire                    rst,
     input  wire                    halt,
-    // job, stable from go
+    // job, stable from go to done; the next go at the earliest in the cycle after done
     input  wire                    go,
     input  wire [             3:0] job_codec,
     input  wire                    job_decompress,
@@ -123,7 +123,7 @@ module fill_sequencer #(
             CHECK:   state_d = malformed_q || too_large_q || outside_q ? STOPPED : GIVE;
             GIVE:    if (lane_ready_q) state_d = COMMAND;
             COMMAND: if (command) state_d = last_q ? DONE : MEASURE;
-            DONE:    state_d = DONE;  // until rst
+            DONE:    if (go) state_d = MEASURE;
             STOPPED: state_d = STOPPED;
             default: state_d = STOPPED;
         endcase
@@ -146,12 +146,13 @@ module fill_sequencer #(
         lane_ready_q <= |(task_ready & lane_here[LANES-1:0]);
         error_code   <= malformed_q ? `ERROR_INDEX_MALFORMED : too_large_q ? `ERROR_BLOCK_TOO_LARGE : `ERROR_INDEX_OUT_OF_BOUNDS;
         case (state_q)
-            IDLE: begin
+            IDLE, DONE:
+            if (go) begin
                 left_q        <= job_values;
                 address_q     <= job_raw_address;
                 block_q       <= 32'd0;
-                lane_q        <= 4'd0;
                 payload_words <= 32'd0;
+                if (state_q == IDLE || lane_q > (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0])) lane_q <= 4'd0;
             end
             MEASURE: begin
                 last_q   <= left_q <= {14'd0, job_block_values};

@@ -14,7 +14,8 @@ module index_fetch (
     input  wire        clk,
     input  wire        rst,
     // job
-    input  wire        go,                 // pulse: begin
+    input  wire        go,                 // pulse: begin; only while ready. Entries of earlier jobs may still wait to be taken
+    output wire        ready,
     input  wire [28:0] job_values,
     input  wire [14:0] job_block_values,
     input  wire [31:0] job_index_address,
@@ -37,6 +38,7 @@ module index_fetch (
     localparam [1:0] IDLE = 2'd0, COUNT = 2'd1, ASK = 2'd2;
 
     reg [1:0] state_q, state_d;
+    reg [14:0] block_values_q;
     reg [28:0] values_q;   // values of the blocks not counted yet
     reg [31:0] address_q;
     reg [4:0] count_q;     // entries of this batch
@@ -44,13 +46,14 @@ module index_fetch (
     reg [5:0] asked_count_q;
     reg popped_q;
 
-    wire last_block = values_q <= {14'd0, job_block_values};
+    wire last_block = values_q <= {14'd0, block_values_q};
     wire counted = state_q == COUNT;
     wire batch_end = last_block || count_q == BATCH - 5'd1;
     wire asked = cmd_valid && cmd_ready;
     wire popped = entry_valid && entry_ready;
     reg more_q;  // blocks remain after this batch
 
+    assign ready       = state_q == IDLE;
     assign cmd_address = address_q;
     assign cmd_words   = {11'd0, count_q};
 
@@ -84,10 +87,11 @@ module index_fetch (
     always @(posedge clk) begin
         if (go) begin
             values_q  <= job_values;
+            block_values_q <= job_block_values;
             address_q <= job_index_address;
             count_q   <= 5'd0;
         end else if (counted) begin
-            values_q <= values_q - {14'd0, job_block_values};
+            values_q <= values_q - {14'd0, block_values_q};
             count_q  <= count_q + 1'b1;
             more_q   <= !last_block;
         end else if (asked) begin

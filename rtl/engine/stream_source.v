@@ -65,7 +65,7 @@ module stream_source #(
             next_valid_q <= next_valid_q ? !load : cmd_valid;
             if (load) active_q <= 1'b1;
             else if (take && final_q) active_q <= 1'b0;
-            stopped_q <= stopped_q || halt || (take && s_axis_tlast);
+            stopped_q <= stopped_q || halt || (take && s_axis_tlast != (final_q && job_last_q));
             underrun  <= take && s_axis_tlast && !(final_q && job_last_q);
             overrun   <= take && !s_axis_tlast && final_q && job_last_q;
         end

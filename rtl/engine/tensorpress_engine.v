@@ -20,7 +20,7 @@ module tensorpress_engine #(
     parameter ENCODE_CODECS     = CODECS,  // mask of the codecs that compress
     parameter DECODE_CODECS     = CODECS,  // mask of the codecs that decompress
     parameter BLOCK_BYTES       = 4096,  // largest raw block in bytes, power of two, 512..16384
-    parameter STREAM_BYTES      = 8,     // bytes of a beat of m_axis_raw
+    parameter STREAM_BYTES      = 8,     // bytes of a beat of m_axis_raw: 8, 16
     parameter READ_OUTSTANDING  = 8,     // read bursts on the way, 2..16
     parameter WRITE_OUTSTANDING = 8,     // write bursts on the way, 2..16
     parameter APACK_CODERS      = 8,     // S, interleaved coders of an apack block, 8..16
@@ -91,8 +91,8 @@ module tensorpress_engine #(
     output wire        s_axis_raw_tready,
     input  wire        s_axis_raw_tlast,
     // AXI4-Stream: raw values to the accelerator
-    output wire [63:0] m_axis_raw_tdata,
-    output wire [ 7:0] m_axis_raw_tkeep,
+    output wire [8*STREAM_BYTES-1:0] m_axis_raw_tdata,
+    output wire [  STREAM_BYTES-1:0] m_axis_raw_tkeep,
     output wire        m_axis_raw_tvalid,
     input  wire        m_axis_raw_tready,
     output wire        m_axis_raw_tlast,
@@ -105,6 +105,7 @@ module tensorpress_engine #(
     localparam ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3;
     localparam VALUES_WIDTH = $clog2(BLOCK_BYTES) + 1;
     localparam WORDS_WIDTH = ADDRESS_WIDTH + 1;
+    localparam DRAIN_WORDS = STREAM_BYTES / 8;
     localparam ALL_LANES = ENCODE_LANES > DECODE_LANES ? ENCODE_LANES : DECODE_LANES;
     // raw is always there; a direction without lanes has no codecs
     localparam ENCODERS = ENCODE_LANES == 0 ? 0 : ENCODE_CODECS | 1;
@@ -127,8 +128,8 @@ module tensorpress_engine #(
         if (HAS_APACK != 0 && (APACK_CODERS < (APACK_TREE != 0 ? 10 : 8) || APACK_CODERS > 16)) begin : g_bad_coders
             error_APACK_CODERS_must_be_8_to_16_and_at_least_10_with_APACK_TREE u_error ();
         end
-        if (STREAM_BYTES != 8) begin : g_bad_stream_bytes
-            error_STREAM_BYTES_must_be_8 u_error ();
+        if (STREAM_BYTES != 8 && STREAM_BYTES != 16) begin : g_bad_stream_bytes
+            error_STREAM_BYTES_must_be_8_or_16 u_error ();
         end
     endgenerate
 
@@ -138,38 +139,25 @@ module tensorpress_engine #(
     always @(posedge aclk) rst_q <= !aresetn;
 
     // ------------------------------------------------------------------------------------------------------------------
-    // Registers and job control
+    // Registers
 
-    wire start, abort, busy, ended, clear, go, halt, quiet;
+    wire start, start_queue, abort, busy, ended, job_interrupt, clear, halt;
     wire [7:0] code;
-    wire [31:0] code_block;
+    wire [31:0] code_block, ended_jobs, ended_descriptor;
 
-    wire [3:0] s_codec, job_codec;
-    wire s_decompress, s_stream, s_signed, job_decompress, job_stream, job_signed;
-    wire [7:0] s_zero, job_zero;
-    wire [31:0] s_values, s_raw_address, s_index_address, s_payload_address, s_payload_words;
-    wire [31:0] job_raw_address, job_index_address, job_payload_address, job_payload_words;
-    wire [28:0] job_values;
+    wire [3:0] s_codec;
+    wire s_decompress, s_stream, s_signed;
+    wire [7:0] s_zero;
+    wire [31:0] s_values, s_raw_address, s_index_address, s_payload_address, s_payload_words, queue_address;
     wire [15:0] s_block_values;
-    wire [14:0] job_block_values;
 
-    wire csr_table_valid, table_load, table_done, table_error, table_valid;
-    wire [7:0] csr_table_address, table_address;
-    wire [31:0] csr_table_data, table_data;
+    wire csr_table_valid;
+    wire [7:0] csr_table_address;
+    wire [31:0] csr_table_data;
 
     wire [31:0] count_cycles, count_lane_busy, count_lane_starved, count_lane_blocked, count_lane_idle;
     wire [31:0] count_read_beats, count_read_wait, count_write_beats, count_write_wait, count_stream_wait, peak_reads, peak_writes;
-
-    wire [31:0] fill_payload_words, drain_payload_words, drained_blocks, drained_raw_blocks, arrived_blocks;
-    reg [31:0] result_blocks_q, result_payload_words_q, result_raw_blocks_q;
-
-    // live while the job runs, then held
-    always @(posedge clk)
-        if (busy) begin
-            result_blocks_q        <= drained_blocks;
-            result_payload_words_q <= job_decompress ? fill_payload_words : drain_payload_words;
-            result_raw_blocks_q    <= drained_raw_blocks;
-        end
+    wire [31:0] result_blocks, result_payload_words, result_raw_blocks;
 
     csr #(
         .ENCODE_LANES(ENCODE_LANES),
@@ -202,6 +190,7 @@ module tensorpress_engine #(
         .s_axi_rvalid(s_axi_rvalid),
         .s_axi_rready(s_axi_rready),
         .job_start(start),
+        .job_start_queue(start_queue),
         .job_abort(abort),
         .job_codec(s_codec),
         .job_decompress(s_decompress),
@@ -214,6 +203,7 @@ module tensorpress_engine #(
         .job_index_address(s_index_address),
         .job_payload_address(s_payload_address),
         .job_payload_words(s_payload_words),
+        .queue_address(queue_address),
         .table_valid(csr_table_valid),
         .table_address(csr_table_address),
         .table_data(csr_table_data),
@@ -221,9 +211,12 @@ module tensorpress_engine #(
         .status_done(ended),
         .status_error_code(code),
         .status_error_block(code_block),
-        .result_blocks(result_blocks_q),
-        .result_payload_words(result_payload_words_q),
-        .result_raw_blocks(result_raw_blocks_q),
+        .status_job(job_interrupt),
+        .queue_jobs(ended_jobs),
+        .queue_descriptor(ended_descriptor),
+        .result_blocks(result_blocks),
+        .result_payload_words(result_payload_words),
+        .result_raw_blocks(result_raw_blocks),
         .count_cycles(count_cycles),
         .count_lane_busy(count_lane_busy),
         .count_lane_starved(count_lane_starved),
@@ -239,48 +232,73 @@ module tensorpress_engine #(
         .interrupt(irq)
     );
 
-    codec_tables #(
-        .W(8),
-        .CODECS(ENCODERS | DECODERS)
-    ) u_tables (
+    reg clear_q;  // reset of everything that jobs use
+    always @(posedge clk) clear_q <= rst_q || clear;
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // The next job: fetched or from the registers, checked, its table in the store
+
+    wire fetch_go, fetch_done, fetch_error, fetch_unreadable, fetch_cmd_valid, fetch_cmd_ready, fetch_valid, fetch_read_error;
+    wire [31:0] fetch_address, fetch_cmd_address;
+    wire [15:0] fetch_cmd_words;
+    wire [31:0] fetch_config, fetch_next, fetch_values, fetch_block_values;
+    wire [31:0] fetch_raw_address, fetch_index_address, fetch_payload_address, fetch_payload_words;
+    wire fetch_table_valid;
+    wire [7:0] fetch_table_address;
+    wire [31:0] fetch_table_data;
+    wire read_data_valid, read_data_last;
+    wire [63:0] read_data;
+
+    job_fetch u_fetch (
         .clk(clk),
-        .rst(rst_q),
-        .table_valid(csr_table_valid),
-        .table_address(csr_table_address),
-        .table_data(csr_table_data),
-        .load(table_load),
-        .codec(job_codec),
-        .load_done(table_done),
-        .load_error(table_error),
-        .lane_table_valid(table_valid),
-        .lane_table_address(table_address),
-        .lane_table_data(table_data)
+        .rst(clear_q),
+        .go(fetch_go),
+        .address(fetch_address),
+        .cmd_valid(fetch_cmd_valid),
+        .cmd_ready(fetch_cmd_ready),
+        .cmd_address(fetch_cmd_address),
+        .cmd_words(fetch_cmd_words),
+        .s_valid(fetch_valid),
+        .s_data(read_data),
+        .s_error(fetch_read_error),
+        .done(fetch_done),
+        .error(fetch_error),
+        .unreadable(fetch_unreadable),
+        .job_config(fetch_config),
+        .job_next(fetch_next),
+        .job_values(fetch_values),
+        .job_block_values(fetch_block_values),
+        .job_raw_address(fetch_raw_address),
+        .job_index_address(fetch_index_address),
+        .job_payload_address(fetch_payload_address),
+        .job_payload_words(fetch_payload_words),
+        .table_valid(fetch_table_valid),
+        .table_address(fetch_table_address),
+        .table_data(fetch_table_data)
     );
 
-    wire fill_done, fill_error, drain_done, drain_error, read_error, write_error, underrun, overrun;
-    wire [7:0] fill_code, drain_code;
-    wire [31:0] fill_block, drain_block;
-    wire read_idle, write_idle, reader_idle;
+    wire table_load, table_done, table_error, index_go, index_ready, next_go, next_ready;
+    wire [4:0] next_job, end_job;
+    wire [3:0] next_codec;
+    wire next_decompress, next_stream, next_signed;
+    wire [7:0] next_zero;
+    wire [28:0] next_values;
+    wire [14:0] next_block_values;
+    wire [31:0] next_raw_address, next_index_address, next_payload_address, next_payload_words;
+    wire [31:0] end_descriptor;
+    wire end_queued, end_last, end_writes, end_interrupt, intake_error, intake_nowhere;
+    wire [7:0] intake_code;
 
-    // nothing is left: seen four cycles in a row, which covers what is between two modules
-    reg [3:0] finished_q;
-    wire finished = fill_done && drain_done && read_idle && write_idle && reader_idle && !m_axis_raw_tvalid;
-
-    always @(posedge clk) finished_q <= rst_q || clear ? 4'd0 : {finished_q[2:0], finished};
-
-    reg [3:0] quiet_q;
-    always @(posedge clk) quiet_q <= halt ? {quiet_q[2:0], read_idle && write_idle} : 4'd0;
-    assign quiet = &quiet_q;
-
-    job_control #(
+    job_intake #(
         .BLOCK_BYTES(BLOCK_BYTES),
         .ENCODE_CODECS(ENCODERS),
         .DECODE_CODECS(DECODERS)
-    ) u_control (
+    ) u_intake (
         .clk(clk),
-        .rst(rst_q),
+        .rst(clear_q),
         .start(start),
-        .stop(abort),
+        .start_queue(start_queue),
+        .queue_address(queue_address),
         .s_codec(s_codec),
         .s_decompress(s_decompress),
         .s_stream(s_stream),
@@ -292,47 +310,313 @@ module tensorpress_engine #(
         .s_index_address(s_index_address),
         .s_payload_address(s_payload_address),
         .s_payload_words(s_payload_words),
-        .busy(busy),
-        .ended(ended),
-        .code(code),
-        .code_block(code_block),
-        .job_codec(job_codec),
-        .job_decompress(job_decompress),
-        .job_stream(job_stream),
-        .job_signed(job_signed),
-        .job_zero(job_zero),
-        .job_values(job_values),
-        .job_block_values(job_block_values),
-        .job_raw_address(job_raw_address),
-        .job_index_address(job_index_address),
-        .job_payload_address(job_payload_address),
-        .job_payload_words(job_payload_words),
+        .fetch_go(fetch_go),
+        .fetch_address(fetch_address),
+        .fetch_done(fetch_done),
+        .fetch_error(fetch_error),
+        .fetch_unreadable(fetch_unreadable),
+        .fetch_config(fetch_config),
+        .fetch_next(fetch_next),
+        .fetch_values(fetch_values),
+        .fetch_block_values(fetch_block_values),
+        .fetch_raw_address(fetch_raw_address),
+        .fetch_index_address(fetch_index_address),
+        .fetch_payload_address(fetch_payload_address),
+        .fetch_payload_words(fetch_payload_words),
         .table_load(table_load),
         .table_done(table_done),
         .table_error(table_error),
+        .job(next_job),
+        .job_codec(next_codec),
+        .job_decompress(next_decompress),
+        .job_stream(next_stream),
+        .job_signed(next_signed),
+        .job_zero(next_zero),
+        .job_values(next_values),
+        .job_block_values(next_block_values),
+        .job_raw_address(next_raw_address),
+        .job_index_address(next_index_address),
+        .job_payload_address(next_payload_address),
+        .job_payload_words(next_payload_words),
+        .index_go(index_go),
+        .index_ready(index_ready),
+        .fill_go(next_go),
+        .fill_ready(next_ready),
+        .end_job(end_job),
+        .end_descriptor(end_descriptor),
+        .end_queued(end_queued),
+        .end_last(end_last),
+        .end_writes(end_writes),
+        .end_interrupt(end_interrupt),
+        .error(intake_error),
+        .error_code(intake_code),
+        .error_nowhere(intake_nowhere)
+    );
+
+    // the table goes the same way, whether the CPU wrote it or a job brought it
+    wire keeper_valid;
+    wire [7:0] keeper_address;
+    wire [31:0] keeper_data;
+
+    codec_tables #(
+        .W(8),
+        .CODECS(ENCODERS | DECODERS)
+    ) u_tables (
+        .clk(clk),
+        .rst(rst_q),
+        .table_valid(csr_table_valid || fetch_table_valid),
+        .table_address(fetch_table_valid ? fetch_table_address : csr_table_address),
+        .table_data(fetch_table_valid ? fetch_table_data : csr_table_data),
+        .load(table_load),
+        .codec(next_codec),
+        .load_done(table_done),
+        .load_error(table_error),
+        .lane_table_valid(keeper_valid),
+        .lane_table_address(keeper_address),
+        .lane_table_data(keeper_data)
+    );
+
+    wire [ALL_LANES-1:0] table_want;
+    wire [5*ALL_LANES-1:0] table_want_number;
+    wire table_valid;
+    wire [4:0] table_number;
+    wire [3:0] table_row;
+    wire [31:0] table_data;
+
+    generate
+        if (HAS_APACK != 0) begin : g_table_store
+            codec_table_store #(
+                .LANES(ALL_LANES)
+            ) u_table_store (
+                .clk(clk),
+                .rst(clear_q),
+                .write_valid(keeper_valid),
+                .write_number(next_job),
+                .write_row(keeper_address[3:0]),
+                .write_data(keeper_data),
+                .want(table_want),
+                .want_number(table_want_number),
+                .bus_valid(table_valid),
+                .bus_number(table_number),
+                .bus_row(table_row),
+                .bus_data(table_data)
+            );
+            wire unused_keeper = &{1'b0, keeper_address[7:4]};
+        end else begin : g_no_table_store
+            assign table_valid  = 1'b0;
+            assign table_number = 5'd0;
+            assign table_row    = 4'd0;
+            assign table_data   = 32'd0;
+            wire unused_keeper  = &{1'b0, keeper_address, keeper_data, table_want, table_want_number};
+        end
+    endgenerate
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // The jobs at the stages: one is filled, up to 16 wait to be drained, one is drained
+
+    localparam JOB_WIDTH = 5 + 2 + 29 + 15 + 128;
+
+    wire fill_done, fill_error, drain_done, drain_error, read_error, write_error, underrun, overrun;
+    wire [7:0] fill_code, drain_code;
+    wire [31:0] fill_block, drain_block, fill_payload_words, drain_payload_words, drain_raw_blocks, arrived_blocks, reader_blocks;
+    wire [4:0] arrived_job;
+    wire read_idle, write_idle, stop_drain, stop_fill, reader_over;
+    wire [1:0] write_mark;
+    wire status_valid, status_ready;
+    wire [31:0] status_address;
+    wire [63:0] status_data;
+
+    reg fill_active_q, fill_go_q, drain_active_q, drain_go_q;
+    reg [4:0] fill_job_q, drain_job_q;
+    reg [3:0] fill_codec_q;
+    reg fill_decompress_q, fill_stream_q, fill_signed_q, drain_decompress_q, drain_stream_q;
+    reg [7:0] fill_zero_q;
+    reg [28:0] fill_values_q, drain_values_q;
+    reg [14:0] fill_block_values_q, drain_block_values_q;
+    reg [31:0] fill_raw_address_q, fill_payload_address_q, fill_payload_words_q;
+    reg [31:0] drain_raw_address_q, drain_index_address_q, drain_payload_address_q, drain_payload_words_q;
+
+    wire waiting_place, waiting_valid, drain_start;
+    wire [JOB_WIDTH-1:0] waiting;
+    wire [4:0] waiting_level, waiting_peak;
+    wire fill_over = fill_active_q && !fill_go_q && fill_done;
+    wire drain_over = drain_active_q && !drain_go_q && drain_done;
+
+    assign next_ready  = !fill_active_q && waiting_place;
+    assign drain_start = waiting_valid && !drain_active_q;
+
+    fifo #(
+        .WIDTH(JOB_WIDTH),
+        .DEPTH(16)
+    ) u_waiting (
+        .clk(clk),
+        .rst(clear_q),
+        .s_valid(next_go),
+        .s_ready(waiting_place),
+        .s_data({
+            next_job, next_decompress, next_stream, next_values, next_block_values, next_raw_address, next_index_address, next_payload_address,
+            next_payload_words
+        }),
+        .m_valid(waiting_valid),
+        .m_ready(!drain_active_q),
+        .m_data(waiting),
+        .level(waiting_level),
+        .peak(waiting_peak)
+    );
+
+    always @(posedge clk) begin
+        if (clear_q) begin
+            fill_active_q  <= 1'b0;
+            fill_go_q      <= 1'b0;
+            fill_job_q     <= 5'd0;
+            drain_active_q <= 1'b0;
+            drain_go_q     <= 1'b0;
+            drain_job_q    <= 5'd0;
+        end else begin
+            fill_active_q  <= next_go || (fill_active_q && !fill_over);
+            fill_go_q      <= next_go;
+            drain_active_q <= drain_start || (drain_active_q && !drain_over);
+            drain_go_q     <= drain_start;
+            if (next_go) fill_job_q <= next_job;
+            if (drain_start) drain_job_q <= waiting[JOB_WIDTH-1-:5];
+        end
+    end
+
+    always @(posedge clk) begin
+        if (next_go) begin
+            fill_codec_q           <= next_codec;
+            fill_decompress_q      <= next_decompress;
+            fill_stream_q          <= next_stream;
+            fill_signed_q          <= next_signed;
+            fill_zero_q            <= next_zero;
+            fill_values_q          <= next_values;
+            fill_block_values_q    <= next_block_values;
+            fill_raw_address_q     <= next_raw_address;
+            fill_payload_address_q <= next_payload_address;
+            fill_payload_words_q   <= next_payload_words;
+        end
+        if (drain_start)
+            {drain_decompress_q, drain_stream_q, drain_values_q, drain_block_values_q, drain_raw_address_q, drain_index_address_q,
+             drain_payload_address_q, drain_payload_words_q} <= waiting[JOB_WIDTH-6:0];
+    end
+
+    // what the decompressing jobs read, from their fill to their end
+    wire filled_valid, filled_place, drained_valid, drained_place, drained_ready, drained_stream, drained_decompress;
+    wire [31:0] filled_words, drained_blocks, drained_words, drained_raw_blocks;
+    wire [5:0] filled_level, filled_peak, drained_level, drained_peak;
+
+    fifo #(
+        .WIDTH(32),
+        .DEPTH(32)
+    ) u_filled (
+        .clk(clk),
+        .rst(clear_q),
+        .s_valid(fill_over),
+        .s_ready(filled_place),
+        .s_data(fill_payload_words),
+        .m_valid(filled_valid),
+        .m_ready(drained_ready),
+        .m_data(filled_words),
+        .level(filled_level),
+        .peak(filled_peak)
+    );
+
+    fifo #(
+        .WIDTH(98),
+        .DEPTH(32)
+    ) u_drained (
+        .clk(clk),
+        .rst(clear_q),
+        .s_valid(drain_over),
+        .s_ready(drained_place),
+        .s_data({drain_decompress_q, drain_decompress_q && drain_stream_q, drain_block, drain_payload_words, drain_raw_blocks}),
+        .m_valid(drained_valid),
+        .m_ready(drained_ready),
+        .m_data({drained_decompress, drained_stream, drained_blocks, drained_words, drained_raw_blocks}),
+        .level(drained_level),
+        .peak(drained_peak)
+    );
+
+    reg [3:0] quiet_q;
+    always @(posedge clk) quiet_q <= halt ? {quiet_q[2:0], read_idle && write_idle} : 4'd0;
+
+    wire read_block_error, read_index_error;
+    wire [4:0] read_data_job, stream_job;
+    reg [4:0] stream_job_q;
+    wire [1:0] status_place;
+
+    always @(posedge clk) stream_job_q <= stream_job;
+
+    job_end u_end (
+        .clk(clk),
+        .rst(rst_q),
+        .start(start || start_queue),
+        .stop(abort),
+        .busy(busy),
+        .ended(ended),
+        .job_interrupt(job_interrupt),
+        .code(code),
+        .code_block(code_block),
+        .ended_jobs(ended_jobs),
+        .ended_descriptor(ended_descriptor),
+        .result_blocks(result_blocks),
+        .result_payload_words(result_payload_words),
+        .result_raw_blocks(result_raw_blocks),
+        .cycles(count_cycles),
+        .job(end_job),
+        .descriptor(end_descriptor),
+        .queued(end_queued),
+        .last(end_last),
+        .writes(end_writes),
+        .interrupts(end_interrupt),
+        .drained_valid(drained_valid),
+        .drained_ready(drained_ready),
+        .drained_stream(drained_stream),
+        .drained_blocks(drained_blocks),
+        .drained_payload_words(drained_decompress ? filled_words : drained_words),
+        .drained_raw_blocks(drained_raw_blocks),
+        .drain_job(drain_job_q),
+        .drain_blocks(drain_active_q && reader_over ? 32'd0 : reader_blocks),  // else they are those of the job before
+        .drain_payload_words(drain_decompress_q ? fill_payload_words : drain_payload_words),
+        .drain_raw_blocks(drain_raw_blocks),
+        .arrived_job(arrived_job),
+        .arrived_blocks(arrived_blocks),
+        .mark_memory(write_mark[0]),
+        .mark_stream(m_axis_raw_tvalid && m_axis_raw_tready && m_axis_raw_tlast),
+        .mark_status(write_mark[1]),
+        .status_valid(status_valid),
+        .status_ready(status_ready),
+        .status_address(status_address),
+        .status_place(status_place),
+        .status_data(status_data),
         .clear(clear),
-        .go(go),
         .halt(halt),
-        .finished(&finished_q),
-        .quiet(quiet),
-        .read_error(read_error),
+        .quiet(&quiet_q),
+        .stop_drain(stop_drain),
+        .stop_fill(stop_fill),
+        .read_error(read_block_error),
+        .read_error_job(read_data_job),
+        .index_error(read_index_error),
+        .index_error_job(read_data_job),
         .write_error(write_error),
+        .underrun(underrun),
+        .overrun(overrun),
+        .stream_job(stream_job_q),
         .fill_error(fill_error),
+        .fill_job(fill_job_q),
         .fill_code(fill_code),
         .fill_block(fill_block),
         .drain_error(drain_error),
         .drain_code(drain_code),
         .drain_block(drain_block),
-        .underrun(underrun),
-        .overrun(overrun),
-        .arrived_blocks(arrived_blocks)
+        .intake_error(intake_error),
+        .intake_job(next_job),
+        .intake_code(intake_code),
+        .intake_nowhere(intake_nowhere)
     );
 
     // ------------------------------------------------------------------------------------------------------------------
     // Filling the lanes
-
-    reg clear_q;  // reset of everything that a job uses
-    always @(posedge clk) clear_q <= rst_q || clear;
 
     wire entry_valid, entry_ready, index_cmd_valid, index_cmd_ready, index_valid;
     wire [63:0] entry_data, fill_data;
@@ -348,16 +632,17 @@ module tensorpress_engine #(
     index_fetch u_index_fetch (
         .clk(clk),
         .rst(clear_q),
-        .go(go && job_decompress),
-        .job_values(job_values),
-        .job_block_values(job_block_values),
-        .job_index_address(job_index_address),
+        .go(index_go && next_decompress),
+        .ready(index_ready),
+        .job_values(next_values),
+        .job_block_values(next_block_values),
+        .job_index_address(next_index_address),
         .cmd_valid(index_cmd_valid),
         .cmd_ready(index_cmd_ready),
         .cmd_address(index_cmd_address),
         .cmd_words(index_cmd_words),
         .s_valid(index_valid),
-        .s_data(fill_data),
+        .s_data(read_data),
         .entry_valid(entry_valid),
         .entry_ready(entry_ready),
         .entry_data(entry_data)
@@ -371,16 +656,16 @@ module tensorpress_engine #(
     ) u_fill (
         .clk(clk),
         .rst(clear_q),
-        .halt(halt),
-        .go(go),
-        .job_codec(job_codec),
-        .job_decompress(job_decompress),
-        .job_stream(job_stream),
-        .job_values(job_values),
-        .job_block_values(job_block_values),
-        .job_raw_address(job_raw_address),
-        .job_payload_address(job_payload_address),
-        .job_payload_words(job_payload_words),
+        .halt(halt || stop_fill),
+        .go(fill_go_q),
+        .job_codec(fill_codec_q),
+        .job_decompress(fill_decompress_q),
+        .job_stream(fill_stream_q),
+        .job_values(fill_values_q),
+        .job_block_values(fill_block_values_q),
+        .job_raw_address(fill_raw_address_q),
+        .job_payload_address(fill_payload_address_q),
+        .job_payload_words(fill_payload_words_q),
         .entry_valid(entry_valid),
         .entry_ready(entry_ready),
         .entry_data(entry_data),
@@ -406,34 +691,75 @@ module tensorpress_engine #(
         .error_block(fill_block)
     );
 
-    // index before blocks, but a command once shown stays
-    wire read_cmd_ready, read_data_valid, read_data_last, read_beat;
-    wire [63:0] read_data;
-    wire [7:0] read_data_tag, reads, writes;
-    reg block_shown_q;
-    wire pick_block = block_read_valid && (block_shown_q || !index_cmd_valid);
+    // Words of blocks come from memory or from the stream, one at a time: the other waits until what was asked for has come.
+    reg [5:0] reads_open_q, streams_open_q;  // blocks
+    reg reads_closed_q, streams_closed_q;
+    wire block_arrived, stream_arrived;
 
-    always @(posedge clk) block_shown_q <= !clear_q && pick_block && !read_cmd_ready;
+    always @(posedge clk) begin
+        if (clear_q) begin
+            reads_open_q   <= 6'd0;
+            streams_open_q <= 6'd0;
+        end else begin
+            reads_open_q   <= reads_open_q + {5'd0, block_read_valid && block_read_ready} - {5'd0, block_arrived};
+            streams_open_q <= streams_open_q + {5'd0, stream_cmd_valid && stream_cmd_ready} - {5'd0, stream_arrived};
+        end
+        reads_closed_q   <= reads_open_q == 6'd0 && !block_read_valid;
+        streams_closed_q <= streams_open_q == 6'd0 && !stream_cmd_valid;
+    end
+
+    // the next job before the index before blocks, but a command once shown stays
+    wire read_cmd_ready, read_beat;
+    wire [13:0] read_data_tag;
+    wire [7:0] reads, writes;
+    wire block_wanted = block_read_valid && streams_closed_q;
+    reg block_shown_q, index_shown_q;
+    wire pick_block = block_wanted && (block_shown_q || (!index_shown_q && !index_cmd_valid && !fetch_cmd_valid));
+    wire pick_index = !pick_block && index_cmd_valid && (index_shown_q || !fetch_cmd_valid);
+
+    always @(posedge clk) begin
+        block_shown_q <= !clear_q && pick_block && !read_cmd_ready;
+        index_shown_q <= !clear_q && pick_index && !read_cmd_ready;
+    end
 
     assign block_read_ready = pick_block && read_cmd_ready;
-    assign index_cmd_ready  = !pick_block && read_cmd_ready;
+    assign index_cmd_ready  = pick_index && read_cmd_ready;
+    assign fetch_cmd_ready  = !pick_block && !pick_index && read_cmd_ready;
+
+    localparam [1:0] OF_BLOCK = 2'd0, OF_INDEX = 2'd1, OF_JOB = 2'd2;
+    wire [13:0] read_cmd_tag = pick_block ? {OF_BLOCK, fill_job_q, cmd_tail, cmd_lane} : {pick_index ? OF_INDEX : OF_JOB, index_job_q, 7'd0};
+    reg [4:0] index_job_q;
+
+    always @(posedge clk) if (index_go) index_job_q <= next_job;
+
+    // an error comes with its word
+    wire of_block = read_data_tag[13:12] == OF_BLOCK;
+    wire of_index = read_data_tag[13:12] == OF_INDEX;
+
+    assign read_data_job    = read_data_tag[11:7];
+    assign index_valid      = read_data_valid && of_index;
+    assign fetch_valid      = read_data_valid && !of_block && !of_index;
+    assign read_block_error = read_error && of_block;
+    assign read_index_error = read_error && of_index;
+    assign fetch_read_error = read_error && !of_block && !of_index;
+    assign block_arrived    = read_data_valid && read_data_last && of_block;
 
     wire [1:0] read_error_response, write_error_response;
 
     read_master #(
         .ADDRESS_WIDTH(32),
-        .TAG_WIDTH(8),
+        .TAG_WIDTH(14),
         .OUTSTANDING(READ_OUTSTANDING)
     ) u_read_master (
         .clk(clk),
         .rst(clear_q),
         .halt(halt),
         .idle(read_idle),
-        .s_cmd_valid(index_cmd_valid || block_read_valid),
+        .s_cmd_valid(fetch_cmd_valid || index_cmd_valid || block_wanted),
         .s_cmd_ready(read_cmd_ready),
-        .s_cmd_address(pick_block ? block_cmd_address : index_cmd_address),
-        .s_cmd_words(pick_block ? block_cmd_words : index_cmd_words),
-        .s_cmd_tag(pick_block ? {1'b0, cmd_tail, cmd_lane} : 8'h80),
+        .s_cmd_address(pick_block ? block_cmd_address : pick_index ? index_cmd_address : fetch_cmd_address),
+        .s_cmd_words(pick_block ? block_cmd_words : pick_index ? index_cmd_words : fetch_cmd_words),
+        .s_cmd_tag(read_cmd_tag),
         .m_data_valid(read_data_valid),
         .m_data(read_data),
         .m_data_tag(read_data_tag),
@@ -460,20 +786,25 @@ module tensorpress_engine #(
         .m_axi_rready(m_axi_rready)
     );
 
-    wire stream_valid, stream_last;
+    wire stream_valid, stream_last, stream_place;
+
+    assign stream_cmd_ready = stream_place && reads_closed_q;
     wire [63:0] stream_data;
-    wire [7:0] stream_tag;
+    wire [11:0] stream_tag;
+
+    assign stream_job     = stream_tag[11:7];
+    assign stream_arrived = stream_valid && stream_last;
 
     stream_source #(
-        .TAG_WIDTH(8)
+        .TAG_WIDTH(12)
     ) u_stream_source (
         .clk(clk),
         .rst(clear_q),
         .halt(halt),
-        .cmd_valid(stream_cmd_valid),
-        .cmd_ready(stream_cmd_ready),
+        .cmd_valid(stream_cmd_valid && reads_closed_q),
+        .cmd_ready(stream_place),
         .cmd_words(block_cmd_words),
-        .cmd_tag({1'b0, cmd_tail, cmd_lane}),
+        .cmd_tag({fill_job_q, cmd_tail, cmd_lane}),
         .cmd_last(cmd_last),
         .s_axis_tdata(s_axis_raw_tdata),
         .s_axis_tvalid(s_axis_raw_tvalid),
@@ -492,9 +823,9 @@ module tensorpress_engine #(
     ) u_router (
         .clk(clk),
         .rst(clear_q),
-        .read_valid(read_data_valid),
+        .read_valid(read_data_valid && of_block),
         .read_data(read_data),
-        .read_tag(read_data_tag),
+        .read_tag(read_data_tag[11:0]),
         .read_last(read_data_last),
         .stream_valid(stream_valid),
         .stream_data(stream_data),
@@ -502,7 +833,7 @@ module tensorpress_engine #(
         .stream_last(stream_last),
         .fill_valid(fill_valid),
         .fill_data(fill_data),
-        .index_valid(index_valid),
+        .job(arrived_job),
         .blocks(arrived_blocks)
     );
 
@@ -512,7 +843,7 @@ module tensorpress_engine #(
     wire [ALL_LANES-1:0] done_valid, done_ready, done_raw, done_corrupt, drain_enable;
     wire [ALL_LANES-1:0] lane_busy, lane_starved, lane_blocked, lane_idle;
     wire [ALL_LANES*WORDS_WIDTH-1:0] done_a_words, done_words;
-    wire [64*ALL_LANES-1:0] drain_data;
+    wire [64*DRAIN_WORDS*ALL_LANES-1:0] drain_data;
     wire [ADDRESS_WIDTH-1:0] drain_address;
     wire drain_last;
 
@@ -524,16 +855,23 @@ module tensorpress_engine #(
                 .ENCODE_CODECS(i < ENCODE_LANES ? ENCODERS : 0),
                 .DECODE_CODECS(i < DECODE_LANES ? DECODERS : 0),
                 .APACK_CODERS(APACK_CODERS),
-                .APACK_TREE(APACK_TREE)
+                .APACK_TREE(APACK_TREE),
+                .DRAIN_WORDS(DRAIN_WORDS)
             ) u_lane (
                 .clk(clk),
                 .rst(clear_q),
-                .job_codec(job_codec),
-                .job_decompress(job_decompress),
-                .job_signed(job_signed),
-                .job_zero(job_zero),
+                .job_codec(fill_codec_q),
+                .job_decompress(fill_decompress_q),
+                .job_signed(fill_signed_q),
+                .job_zero(fill_zero_q),
+                .job_table(fill_job_q),
+                .table_want(table_want[i]),
+                .table_want_number(table_want_number[5*i+:5]),
+                .table_forget(keeper_valid),
+                .table_forget_number(next_job),
+                .table_number(table_number),
                 .table_valid(table_valid),
-                .table_address(table_address),
+                .table_address({4'd0, table_row}),
                 .table_data(table_data),
                 .task_valid(task_valid[i]),
                 .task_ready(task_ready[i]),
@@ -552,7 +890,7 @@ module tensorpress_engine #(
                 .drain_enable(drain_enable[i]),
                 .drain_last(drain_last),
                 .drain_address(drain_address),
-                .drain_data(drain_data[64*i+:64]),
+                .drain_data(drain_data[64*DRAIN_WORDS*i+:64*DRAIN_WORDS]),
                 .is_busy(lane_busy[i]),
                 .is_starved(lane_starved[i]),
                 .is_blocked(lane_blocked[i]),
@@ -564,13 +902,14 @@ module tensorpress_engine #(
     // ------------------------------------------------------------------------------------------------------------------
     // Draining the lanes
 
-    wire write_cmd_valid, write_cmd_ready, reader_cmd_valid, reader_cmd_ready, reader_cmd_index, reader_cmd_last;
+    wire write_cmd_valid, write_cmd_ready, reader_cmd_valid, reader_cmd_ready, reader_cmd_index, reader_cmd_last, reader_cmd_pairs, reader_cmd_stream;
+    wire [1:0] write_cmd_mark;
     wire [31:0] write_cmd_address;
     wire [15:0] write_cmd_words;
     wire [7:0] write_cmd_last_strobe;
     wire [3:0] reader_cmd_lane;
     wire [WORDS_WIDTH-1:0] reader_cmd_up_words, reader_cmd_words;
-    wire [4:0] reader_cmd_index_address, index_address;
+    wire [5:0] reader_cmd_index_address, index_address;
     wire [2:0] reader_cmd_tail;
     wire [63:0] index_data;
 
@@ -583,15 +922,16 @@ module tensorpress_engine #(
         .clk(clk),
         .rst(clear_q),
         .halt(halt),
-        .go(go),
-        .job_decompress(job_decompress),
-        .job_stream(job_stream),
-        .job_values(job_values),
-        .job_block_values(job_block_values),
-        .job_raw_address(job_raw_address),
-        .job_index_address(job_index_address),
-        .job_payload_address(job_payload_address),
-        .job_payload_words(job_payload_words),
+        .stop(stop_drain),
+        .go(drain_go_q),
+        .job_decompress(drain_decompress_q),
+        .job_stream(drain_stream_q),
+        .job_values(drain_values_q),
+        .job_block_values(drain_block_values_q),
+        .job_raw_address(drain_raw_address_q),
+        .job_index_address(drain_index_address_q),
+        .job_payload_address(drain_payload_address_q),
+        .job_payload_words(drain_payload_words_q),
         .done_valid(done_valid),
         .done_ready(done_ready),
         .done_a_words(done_a_words),
@@ -603,6 +943,7 @@ module tensorpress_engine #(
         .write_address(write_cmd_address),
         .write_words(write_cmd_words),
         .write_last_strobe(write_cmd_last_strobe),
+        .write_mark(write_cmd_mark),
         .read_valid(reader_cmd_valid),
         .read_ready(reader_cmd_ready),
         .read_index(reader_cmd_index),
@@ -612,23 +953,32 @@ module tensorpress_engine #(
         .read_index_address(reader_cmd_index_address),
         .read_tail(reader_cmd_tail),
         .read_last(reader_cmd_last),
-        .index_address(index_address),
+        .read_pairs(reader_cmd_pairs),
+        .read_stream(reader_cmd_stream),
+        .status_valid(status_valid),
+        .status_ready(status_ready),
+        .status_address(status_address),
+        .index_address(index_address[4:0]),
         .index_data(index_data),
         .done(drain_done),
         .payload_words(drain_payload_words),
-        .raw_blocks(drained_raw_blocks),
+        .raw_blocks(drain_raw_blocks),
         .error(drain_error),
         .error_code(drain_code),
         .error_block(drain_block)
     );
 
-    wire word_valid, word_ready, word_last;
-    wire [63:0] word_data;
+    assign status_place = index_address[1:0];
+
+    wire word_valid, word_ready, word_last, word_stream, reader_idle;
+    wire [64*DRAIN_WORDS-1:0] word_data;
+    wire word_both;
     wire [2:0] word_tail;
 
     drain_reader #(
         .LANES(ALL_LANES),
-        .ADDRESS_WIDTH(ADDRESS_WIDTH)
+        .ADDRESS_WIDTH(ADDRESS_WIDTH),
+        .WORDS(DRAIN_WORDS)
     ) u_drain_reader (
         .clk(clk),
         .rst(clear_q),
@@ -641,24 +991,49 @@ module tensorpress_engine #(
         .cmd_index_address(reader_cmd_index_address),
         .cmd_tail(reader_cmd_tail),
         .cmd_last(reader_cmd_last),
+        .cmd_pairs(reader_cmd_pairs),
+        .cmd_stream(reader_cmd_stream),
         .drain_enable(drain_enable),
         .drain_last(drain_last),
         .drain_address(drain_address),
         .drain_data(drain_data),
         .index_address(index_address),
-        .index_data(index_data),
+        .index_data(index_address[5] ? status_data : index_data),
         .m_valid(word_valid),
         .m_ready(word_ready),
         .m_data(word_data),
+        .m_both(word_both),
         .m_tail(word_tail),
         .m_last(word_last),
+        .m_stream(word_stream),
         .idle(reader_idle),
-        .blocks(drained_blocks)
+        .blocks(reader_blocks),
+        .over(reader_over)
     );
 
-    wire to_stream = job_decompress && job_stream;
     wire write_data_ready, stream_out_ready, write_beat;
-    assign word_ready = to_stream ? stream_out_ready : write_data_ready;
+    // while everything halts, words for the stream are dropped, so that a partner that waits does not hold up the words of issued bursts
+    assign word_ready = word_stream ? stream_out_ready || halt : write_data_ready && (!word_both || second);
+
+    // the write master takes two words one after the other
+    wire [63:0] write_data;
+    wire second;
+
+    generate
+        if (DRAIN_WORDS == 2) begin : g_pairs
+            reg second_q;
+
+            always @(posedge clk)
+                if (clear_q) second_q <= 1'b0;
+                else if (word_valid && !word_stream && write_data_ready) second_q <= word_both && !second_q;
+
+            assign second     = second_q;
+            assign write_data = second_q ? word_data[127:64] : word_data[63:0];
+        end else begin : g_words
+            assign second     = 1'b0;
+            assign write_data = word_data;
+        end
+    endgenerate
 
     write_master #(
         .ADDRESS_WIDTH(32),
@@ -673,11 +1048,13 @@ module tensorpress_engine #(
         .s_cmd_address(write_cmd_address),
         .s_cmd_words(write_cmd_words),
         .s_cmd_last_strobe(write_cmd_last_strobe),
-        .s_data_valid(word_valid && !to_stream),
+        .s_cmd_mark(write_cmd_mark),
+        .s_data_valid(word_valid && !word_stream),
         .s_data_ready(write_data_ready),
-        .s_data(word_data),
+        .s_data(write_data),
         .error(write_error),
         .error_response(write_error_response),
+        .mark(write_mark),
         .beat(write_beat),
         .outstanding(writes),
         .m_axi_awid(m_axi_awid),
@@ -701,20 +1078,24 @@ module tensorpress_engine #(
         .m_axi_bready(m_axi_bready)
     );
 
-    wire [7:0] word_keep = word_last && word_tail != 3'd0 ? ~(8'hFF << word_tail) : 8'hFF;
-
     // not cleared at the end of a job: a beat once shown stays
-    skid_buffer #(
-        .WIDTH(73)
-    ) u_stream_out (
+    stream_sink #(
+        .BYTES(STREAM_BYTES)
+    ) u_stream_sink (
         .clk(clk),
         .rst(rst_q),
-        .s_valid(word_valid && to_stream),
+        .drop(clear_q),
+        .s_valid(word_valid && word_stream && !halt),
         .s_ready(stream_out_ready),
-        .s_data({word_last, word_keep, word_data}),
-        .m_valid(m_axis_raw_tvalid),
-        .m_ready(m_axis_raw_tready),
-        .m_data({m_axis_raw_tlast, m_axis_raw_tkeep, m_axis_raw_tdata})
+        .s_data(word_data),
+        .s_both(word_both),
+        .s_last(word_last),
+        .s_tail(word_tail),
+        .m_axis_tdata(m_axis_raw_tdata),
+        .m_axis_tkeep(m_axis_raw_tkeep),
+        .m_axis_tvalid(m_axis_raw_tvalid),
+        .m_axis_tready(m_axis_raw_tready),
+        .m_axis_tlast(m_axis_raw_tlast)
     );
 
     // ------------------------------------------------------------------------------------------------------------------
@@ -724,7 +1105,7 @@ module tensorpress_engine #(
         .LANES(ALL_LANES)
     ) u_counters (
         .clk(clk),
-        .start(start && !busy),
+        .start((start || start_queue) && !busy),
         .busy(busy),
         .lane_busy(lane_busy),
         .lane_starved(lane_starved),
@@ -753,13 +1134,16 @@ module tensorpress_engine #(
     reg error_q;
 
     always @(posedge clk)
-        if (rst_q || start) error_q <= 1'b0;
+        if (rst_q || start || start_queue) error_q <= 1'b0;
         else if (ended) error_q <= code != 8'd0;
 
     assign status_busy  = busy;
     assign status_error = error_q;
 
-    wire unused = &{1'b0, s_axis_raw_tkeep, lane_idle, read_error_response, write_error_response};
+    wire unused = &{
+        1'b0, s_axis_raw_tkeep, lane_idle, read_error_response, write_error_response, waiting_level, waiting_peak, filled_valid, filled_place,
+        filled_level, filled_peak, drained_place, drained_level, drained_peak, reader_idle, table_row
+    };
 
 endmodule
 

@@ -5,8 +5,10 @@
 // A block takes a slot with its task, is filled, coded, drained and released; slots alternate, so blocks stay in order. Filling the next
 // block, coding this one and draining the last overlap. Coding starts at the first word of a block, not at its last.
 // Latency: about 9 cycles from the first word of a block to its coder. Throughput: the codec's; a raw block moves one word a cycle.
-// Assumes: fill words come in task order, exactly `task_words` for each task; `job_*` are stable from a reset to the last release;
-// `rst` between jobs. It does not know addresses, nor which block of the tensor it holds.
+// A block brings the parameters of its job (`job_*`, with the task), so that blocks of several jobs may be in a lane. The number of its table
+// decides whether the coder must load one first: the lane asks for it on `table_want` and takes rows 0..15 off the bus.
+// Assumes: fill words come in task order, exactly `task_words` for each task.
+// It does not know addresses, nor which block of the tensor it holds.
 
 `resetall
 `timescale 1ns / 1ps
@@ -18,17 +20,24 @@ module lane #(
     parameter DECODE_CODECS = 3,     // the same to decompress
     parameter APACK_CODERS  = 8,     // S, interleaved coders of apack
     parameter APACK_TREE    = 0,     // apack decoder: 1 = the one with 6 DSP blocks
+    parameter DRAIN_WORDS   = 1,     // words drained at once: 1, 2
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived: bits of a word address; do not set
     parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived: bits of a value count; do not set
 ) (
     input  wire                     clk,
     input  wire                     rst,
-    // job
+    // job of the next block, with its task
     input  wire [              3:0] job_codec,
     input  wire                     job_decompress,  // of no meaning where the lane has one direction
     input  wire                     job_signed,
     input  wire [              7:0] job_zero,
+    input  wire [              4:0] job_table,        // number of its table
     // table load bus
+    output wire                     table_want,
+    output wire [              4:0] table_want_number,
+    input  wire                     table_forget,     // pulse: a table gets another content
+    input  wire [              4:0] table_forget_number,
+    input  wire [              4:0] table_number,     // of the row on the bus
     input  wire                     table_valid,
     input  wire [              7:0] table_address,
     input  wire [             31:0] table_data,
@@ -53,7 +62,7 @@ module lane #(
     input  wire                     drain_enable,
     input  wire                     drain_last,     // with the last word's enable: releases the slot
     input  wire [ADDRESS_WIDTH-1:0] drain_address,
-    output reg  [             63:0] drain_data,
+    output wire [64*DRAIN_WORDS-1:0] drain_data,    // with 2: at an even address decoded words come in pairs; else the word is the low one
     // exactly one of these is 1
     output reg                      is_busy,
     output reg                      is_starved,
@@ -72,8 +81,7 @@ module lane #(
         end
     endgenerate
 
-    // a lane of one direction knows it, and carries nothing of the other
-    wire decompress = DECODE_CODECS != 0 && (ENCODE_CODECS == 0 || job_decompress);
+    localparam HAS_APACK = ((ENCODE_CODECS | DECODE_CODECS) & 8) != 0 ? 1 : 0;
 
     // ------------------------------------------------------------------------------------------------------------------
     // Slots: five pointers walk through them in turn: task, fill, code, report (to the drain sequencer), drain.
@@ -88,6 +96,10 @@ module lane #(
     reg [ADDRESS_WIDTH:0] a_words_q[0:1];
     reg [ADDRESS_WIDTH:0] words_q[0:1];
     reg [1:0] raw_q;  // no coder wanted
+    reg [1:0] decompress_q, signed_q;
+    reg [3:0] codec_q[0:1];
+    reg [7:0] zero_q[0:1];
+    reg [4:0] table_q[0:1];
 
     reg [ADDRESS_WIDTH:0] result_a_words_q[0:1];
     reg [ADDRESS_WIDTH:0] result_words_q[0:1];
@@ -159,6 +171,12 @@ module lane #(
             a_words_q[task_q] <= task_a_words;
             words_q[task_q]   <= task_words;
             raw_q[task_q]     <= task_raw;
+            // a lane of one direction knows it, and carries nothing of the other
+            decompress_q[task_q] <= DECODE_CODECS != 0 && (ENCODE_CODECS == 0 || job_decompress);
+            signed_q[task_q]  <= job_signed;
+            codec_q[task_q]   <= job_codec;
+            zero_q[task_q]    <= job_zero;
+            table_q[task_q]   <= job_table;
         end
         if (code_finish) begin
             result_a_words_q[code_q] <= code_result_a_words;
@@ -177,13 +195,11 @@ module lane #(
     wire [ADDRESS_WIDTH-1:0] collect_address;
     wire [63:0] collect_data;
     wire [127:0] in_data;  // slot 1, slot 0
-    wire [127:0] out_data;
 
     genvar s;
     generate
         for (s = 0; s < 2; s = s + 1) begin : g_slot
             wire fill_here = (s == 0) ? !fill_q : fill_q;
-            wire code_here = (s == 0) ? !code_q : code_q;
 
             ram #(
                 .WIDTH(64),
@@ -199,44 +215,90 @@ module lane #(
                 .read_address(coded_q[s] ? drain_address : feed_address),
                 .read_data(in_data[64*s+:64])
             );
-
-            ram #(
-                .WIDTH(64),
-                .DEPTH(BLOCK_WORDS),
-                .STROBE_WIDTH(16),
-                .OUTPUT_REGISTER(1)
-            ) u_out_bank (
-                .clk(clk),
-                .write_enable(collect_enable & {4{code_here}}),
-                .write_address(collect_address),
-                .write_data(collect_data),
-                .read_enable(drain_enable),
-                .read_address(drain_address),
-                .read_data(out_data[64*s+:64])
-            );
         end
     endgenerate
 
+    // Out banks. With two words at once they are one memory of double words: as many block RAMs, since a slot is half as deep.
     reg [1:0] choice_q, choice_qq;  // {raw, slot} of the read in the array, in the output register
+    reg [63:0] in_word;
 
     always @(posedge clk) begin
         choice_q  <= {result_raw_q[drain_q], drain_q};
         choice_qq <= choice_q;
-        case (choice_qq)
-            2'b00:   drain_data <= out_data[63:0];
-            2'b01:   drain_data <= out_data[127:64];
-            2'b10:   drain_data <= in_data[63:0];
-            default: drain_data <= in_data[127:64];
-        endcase
     end
+
+    always @* in_word = choice_qq[0] ? in_data[127:64] : in_data[63:0];
+
+    generate
+        if (DRAIN_WORDS == 2) begin : g_wide_out
+            wire [127:0] out_pair;
+            reg odd_q, odd_qq;
+            reg [127:0] pair_q;
+
+            ram #(
+                .WIDTH(128),
+                .DEPTH(BLOCK_WORDS),
+                .STROBE_WIDTH(16),
+                .OUTPUT_REGISTER(1)
+            ) u_out_banks (
+                .clk(clk),
+                .write_enable(collect_address[0] ? {collect_enable, 4'b0000} : {4'b0000, collect_enable}),
+                .write_address({code_q, collect_address[ADDRESS_WIDTH-1:1]}),
+                .write_data({2{collect_data}}),
+                .read_enable(drain_enable),
+                .read_address({drain_q, drain_address[ADDRESS_WIDTH-1:1]}),
+                .read_data(out_pair)
+            );
+
+            always @(posedge clk) begin
+                odd_q  <= drain_address[0];
+                odd_qq <= odd_q;
+                pair_q <= {out_pair[127:64], choice_qq[1] ? in_word : odd_qq ? out_pair[127:64] : out_pair[63:0]};
+            end
+
+            assign drain_data = pair_q;
+        end else begin : g_out
+            wire [127:0] out_data;
+            reg [63:0] word_q;
+
+            for (s = 0; s < 2; s = s + 1) begin : g_slot
+                ram #(
+                    .WIDTH(64),
+                    .DEPTH(BLOCK_WORDS),
+                    .STROBE_WIDTH(16),
+                    .OUTPUT_REGISTER(1)
+                ) u_out_bank (
+                    .clk(clk),
+                    .write_enable(collect_enable & {4{code_q == s[0]}}),
+                    .write_address(collect_address),
+                    .write_data(collect_data),
+                    .read_enable(drain_enable),
+                    .read_address(drain_address),
+                    .read_data(out_data[64*s+:64])
+                );
+            end
+
+            always @(posedge clk) word_q <= choice_qq[1] ? in_word : choice_qq[0] ? out_data[127:64] : out_data[63:0];
+
+            assign drain_data = word_q;
+        end
+    endgenerate
 
     // ------------------------------------------------------------------------------------------------------------------
     // The block being coded
 
-    localparam [2:0] IDLE = 3'd0, LOAD = 3'd1, START = 3'd2, RUN = 3'd3, JUDGE = 3'd4, COMPARE = 3'd5, WAIT_FULL = 3'd6;
+    localparam [2:0] IDLE = 3'd0, LOAD = 3'd1, START = 3'd2, RUN = 3'd3, JUDGE = 3'd4, COMPARE = 3'd5, WAIT_FULL = 3'd6, TABLE = 3'd7;
 
     reg [2:0] state_q, state_d;
     reg [VALUES_WIDTH-1:0] code_values_q;
+    reg code_decompress_q, code_signed_q;
+    reg [3:0] code_codec_q;
+    reg [7:0] code_zero_q;
+    reg [4:0] code_table_q;
+    wire needs_table, table_loaded;
+
+    // folded where a lane has one direction
+    wire decompress = DECODE_CODECS != 0 && (ENCODE_CODECS == 0 || code_decompress_q);
     reg [ADDRESS_WIDTH:0] code_a_words_q, code_words_q, code_raw_words_q, available_q;
     reg [ADDRESS_WIDTH+1:0] judged_q;
     reg [ADDRESS_WIDTH:0] coded_a_words_q;
@@ -257,7 +319,8 @@ module lane #(
                 raw_result_d = raw_q[code_q];
                 if (occupied_q[code_q] && !coded_q[code_q]) state_d = raw_q[code_q] ? WAIT_FULL : LOAD;
             end
-            LOAD:    state_d = START;  // coder in reset, feeder and collector loaded
+            LOAD:    state_d = needs_table ? TABLE : START;  // coder in reset, feeder and collector loaded
+            TABLE:   if (table_loaded) state_d = START;
             START:   state_d = RUN;
             RUN:
             if (coder_done) begin
@@ -287,6 +350,11 @@ module lane #(
         available_q  <= code_full ? code_words_q : fill_count_q;
         if (state_q == IDLE) begin
             code_values_q    <= values_q[code_q];
+            code_decompress_q <= decompress_q[code_q];
+            code_signed_q    <= signed_q[code_q];
+            code_codec_q     <= codec_q[code_q];
+            code_zero_q      <= zero_q[code_q];
+            code_table_q     <= table_q[code_q];
             code_a_words_q   <= a_words_q[code_q];
             code_words_q     <= words_q[code_q];
             code_raw_words_q <= values_q[code_q][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[code_q][2:0]};
@@ -311,6 +379,46 @@ module lane #(
     assign code_result_corrupt = corrupt_q;
     assign code_result_a_words = raw_result_q || decompress ? {ADDRESS_WIDTH + 1{1'b0}} : coded_a_words_q;
     assign code_result_words   = raw_result_q ? code_words_q : decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
+
+    // ------------------------------------------------------------------------------------------------------------------
+    // The table of this block
+
+    wire table_take;
+
+    generate
+        if (HAS_APACK != 0) begin : g_table
+            localparam [2:0] READY_AFTER = 3'd6;  // cycles from row 15 until the coders may start
+            reg loaded_q, taking_q, match_q;
+            reg [4:0] number_q;
+            reg [2:0] after_q;
+            wire row_0 = table_address[3:0] == 4'd0;
+            wire here = state_q == TABLE && after_q == 3'd0;
+
+            assign needs_table       = code_codec_q == 4'd3 && !(loaded_q && match_q);
+            assign table_want        = here;
+            assign table_want_number = code_table_q;
+            assign table_take        = here && table_valid && table_number == code_table_q && (row_0 || taking_q);
+            assign table_loaded      = after_q == READY_AFTER;
+
+            always @(posedge clk) begin
+                // the slot's number as IDLE sees it: one cycle before LOAD looks
+                match_q  <= number_q == table_q[code_q];
+                taking_q <= here && (table_take ? table_address[3:0] != 4'd15 : taking_q);
+                if (rst || state_q != TABLE) after_q <= 3'd0;
+                else if (after_q != 3'd0 || (table_take && table_address[3:0] == 4'd15)) after_q <= after_q + 1'b1;
+                if (table_take) number_q <= code_table_q;
+                if (rst || (table_forget && table_forget_number == number_q) || (table_take && taking_q == 1'b0)) loaded_q <= 1'b0;
+                else if (table_take && table_address[3:0] == 4'd15) loaded_q <= 1'b1;
+            end
+        end else begin : g_no_table
+            assign needs_table       = 1'b0;
+            assign table_want        = 1'b0;
+            assign table_want_number = 5'd0;
+            assign table_take        = 1'b0;
+            assign table_loaded      = 1'b1;
+            wire unused_table        = &{1'b0, table_valid, table_number, table_forget, table_forget_number, code_table_q};
+        end
+    endgenerate
 
     // ------------------------------------------------------------------------------------------------------------------
     // Feeder, codec box, collector
@@ -365,12 +473,12 @@ module lane #(
             ) u_encoder (
                 .clk(clk),
                 .rst(coder_rst),
-                .codec(job_codec),
+                .codec(code_codec_q),
                 .start(coder_start && !decompress),
                 .values(code_values_q),
-                .zero(job_zero),
-                .is_signed(job_signed),
-                .table_valid(table_valid),
+                .zero(code_zero_q),
+                .is_signed(code_signed_q),
+                .table_valid(table_take),
                 .table_address(table_address),
                 .table_data(table_data),
                 .s_raw_tdata(feed_b_tdata),
@@ -411,12 +519,12 @@ module lane #(
             ) u_decoder (
                 .clk(clk),
                 .rst(coder_rst),
-                .codec(job_codec),
+                .codec(code_codec_q),
                 .start(coder_start && decompress),
                 .values(code_values_q),
-                .zero(job_zero),
-                .is_signed(job_signed),
-                .table_valid(table_valid),
+                .zero(code_zero_q),
+                .is_signed(code_signed_q),
+                .table_valid(table_take),
                 .table_address(table_address),
                 .table_data(table_data),
                 .s_a_tdata(to_stream(feed_a_tdata)),

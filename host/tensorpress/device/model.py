@@ -16,6 +16,7 @@ from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding, decode, encode, spl
 from tensorpress.device.base import Bytes, PoolDevice, Windows
 from tensorpress.device.builds import EngineBuild, checkout, engine_build
 from tensorpress.errors import DeviceError, FormatError, InputError, ProtocolError, TableError
+from tensorpress.job_queue import DESCRIPTOR_BYTES, INTERRUPT, JOB_WORDS, STATUS_WORD
 from tensorpress.registers import ID, REG, VERSION, WINDOWS, ErrorCode
 from tensorpress.tables import ROWS, TOTAL, Table
 
@@ -139,6 +140,8 @@ class ModelDevice(PoolDevice):
             control = register.unpack(value)
             if control["START"] and not self._busy:
                 self._start()
+            elif control["START_QUEUE"] and not self._busy:
+                self._start_queue()
             if control["ABORT"] and self._busy:
                 self._end(_Fault(ErrorCode.ABORTED))
         elif register.access == "w1c":
@@ -158,7 +161,7 @@ class ModelDevice(PoolDevice):
     def wait(self, timeout_s: float | None, *, cycles: int | None = None) -> bool:
         """See :meth:`Device.wait`. Nothing happens during a wait, so it returns at once."""
         self._open()
-        return bool(self._registers.get("IRQ_STATUS", 0) & self._registers.get("IRQ_ENABLE", 0) & 1)
+        return bool(self._registers.get("IRQ_STATUS", 0) & self._registers.get("IRQ_ENABLE", 0) & 3)
 
     def stream_send(self, data: bytes | Bytes, *, last: bool = True) -> None:
         """See :meth:`Device.stream_send`. Only the final beat of a packet may be shorter than 8 bytes."""
@@ -171,6 +174,7 @@ class ModelDevice(PoolDevice):
         self._stream_in.append((beats, last))
         if self._busy:
             self._try()
+            self._run_queue()
 
     def stream_receive(self, nbytes: int) -> Bytes:
         """See :meth:`Device.stream_receive`."""
@@ -189,7 +193,8 @@ class ModelDevice(PoolDevice):
     def reset(self) -> None:
         """See :meth:`Device.reset`."""
         self._open()
-        self._busy = False
+        self._busy = self._queued = self._readable = self._interrupt = False
+        self._follow, self._descriptor = False, 0
         self._table = np.zeros(WINDOWS["TABLE"].words, np.uint32)
         self._stream_in: deque[tuple[Bytes, bool]] = deque()
         self._stream_out: deque[Bytes] = deque()
@@ -209,15 +214,70 @@ class ModelDevice(PoolDevice):
         )
         self._registers: dict[str, int] = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities, "DIRECTIONS": directions}
 
-    # ---- the job
+    # ---- the job, the queue
 
-    def _start(self) -> None:
-        self._job = {name: value for name, value in self._registers.items() if name.startswith("JOB_")}
-        self._job_table = self._table.copy()  # the next one may be loaded while this job runs
+    def _start_queue(self) -> None:
+        self._descriptor = self._registers.get("QUEUE_ADDRESS", 0)
+        self._clear_results()
+        self._registers["QUEUE_JOBS"] = 0
+        self._follow = True
+        self._run_queue()
+
+    def _run_queue(self) -> None:
+        """Run jobs until the last one has ended, or one waits for the stream."""
+        while self._follow:
+            self._follow = False
+            self._next_job()
+
+    def _next_job(self) -> None:
+        """Read the next descriptor and run its job."""
+        at = self._registers["QUEUE_DESCRIPTOR"] = self._descriptor
+        self._busy = True
+        self._registers["STATUS"] = REG["STATUS"].pack(BUSY=1)
+        self._queued = True
+        self._readable = False
+        try:
+            if at % DESCRIPTOR_BYTES:
+                raise _Fault(ErrorCode.BAD_DESCRIPTOR)
+            words = self._read(at, JOB_WORDS).view(np.uint32).tolist()
+            self._readable = True
+            names = ("VALUES", "BLOCK_VALUES", "RAW_ADDRESS", "INDEX_ADDRESS", "PAYLOAD_ADDRESS", "PAYLOAD_WORDS")
+            self._job = {"JOB_CONFIG": words[0], **{f"JOB_{name}": word for name, word in zip(names, words[2:8], strict=True)}}
+            self._descriptor, self._interrupt = words[1], bool(words[0] & INTERRUPT)
+            if words[0] & 0xF == _APACK and words[8]:
+                self._table[:ROWS] = self._read(words[8], ROWS // 2).view(np.uint32)
+            self._job_table = self._table.copy()
+        except _Fault as fault:
+            self._end(fault)
+            return
+        self._try()
+
+    def _end_queued(self, fault: _Fault | None) -> bool:
+        """Write the status of a queued job; True when another one follows."""
+        at = self._registers["QUEUE_DESCRIPTOR"]
+        if self._readable:
+            results = [self._registers.get(f"RESULT_{name}", 0) for name in ("BLOCKS", "PAYLOAD_WORDS", "RAW_BLOCKS")]
+            status = REG["STATUS"].pack(ERROR=int(fault is not None), ERROR_CODE=int(fault.code) if fault is not None else 0) | 1
+            words = np.array([status, fault.block if fault is not None else 0, *results, 0], np.uint32)
+            self._write(at + 8 * STATUS_WORD, words.view(np.uint8))
+            if self._interrupt:
+                self._registers["IRQ_STATUS"] = self._registers.get("IRQ_STATUS", 0) | 2
+        if fault is not None:
+            return False
+        self._registers["QUEUE_JOBS"] += 1
+        return self._descriptor != 0
+
+    def _clear_results(self) -> None:
         for name in REG:
             if name.startswith(("RESULT_", "COUNT_", "PEAK_")):
                 self._registers[name] = 0
         self._registers["ERROR_BLOCK"] = 0
+
+    def _start(self) -> None:
+        self._queued = False
+        self._job = {name: value for name, value in self._registers.items() if name.startswith("JOB_")}
+        self._job_table = self._table.copy()  # the next one may be loaded while this job runs
+        self._clear_results()
         self._registers["STATUS"] = REG["STATUS"].pack(BUSY=1)
         self._busy = True
         self._try()
@@ -233,13 +293,16 @@ class ModelDevice(PoolDevice):
             self._end(None)
 
     def _end(self, fault: _Fault | None) -> None:
+        if self._queued and self._end_queued(fault):
+            self._follow = True  # whoever runs the queue goes on with the next job
+            return
         self._busy = False
         if fault is None:
             self._registers["STATUS"] = REG["STATUS"].pack(DONE=1)
         else:
             self._registers["STATUS"] = REG["STATUS"].pack(DONE=1, ERROR=1, ERROR_CODE=int(fault.code))
             self._registers["ERROR_BLOCK"] = fault.block
-        self._registers["IRQ_STATUS"] = 1
+        self._registers["IRQ_STATUS"] = self._registers.get("IRQ_STATUS", 0) | 1
 
     def _run(self) -> None:
         config = REG["JOB_CONFIG"].unpack(self._job.get("JOB_CONFIG", 0))

@@ -444,6 +444,8 @@ class VerilatedDevice(PoolDevice):
         Mask of the codecs to build (bit 0 raw, 1 zvc, 2 ebpc, 3 apack); default: the RTL's.
     read_outstanding, write_outstanding : int, optional
         Bursts that the engine's masters keep on the way; default: the RTL's.
+    stream_bytes : int, optional
+        Bytes of a beat of ``m_axis_raw``, 8 or 16; default: the RTL's.
     apack_coders : int, optional
         Interleaved coders of an apack block; default: the RTL's.
     apack_tree : int, optional
@@ -491,6 +493,7 @@ class VerilatedDevice(PoolDevice):
         codecs: int | None = None,
         read_outstanding: int | None = None,
         write_outstanding: int | None = None,
+        stream_bytes: int | None = None,
         apack_coders: int | None = None,
         apack_tree: int | None = None,
         memory_bytes: int = 64 << 20,
@@ -512,6 +515,7 @@ class VerilatedDevice(PoolDevice):
             "CODECS": codecs,
             "READ_OUTSTANDING": read_outstanding,
             "WRITE_OUTSTANDING": write_outstanding,
+            "STREAM_BYTES": stream_bytes,
             "APACK_CODERS": apack_coders,
             "APACK_TREE": apack_tree,
         }

@@ -25,14 +25,17 @@ PARAMETERS = {
     "STREAM_BYTES": 16,
     "APACK_CODERS": 12,
 }
-STATE_INPUTS = ("status_busy", "status_done", "status_error_code", "status_error_block")
-RESULTS = {name: name.lower() for name in (*COUNTERS, "RESULT_BLOCKS", "RESULT_PAYLOAD_WORDS", "RESULT_RAW_BLOCKS")}
+STATE_INPUTS = ("status_busy", "status_done", "status_error_code", "status_error_block", "status_job")
+RESULTS = {
+    name: name.lower() for name in (*COUNTERS, *(name for name in REG if name.startswith("RESULT_")), "QUEUE_JOBS", "QUEUE_DESCRIPTOR")
+}
 JOB_OUTPUTS = {
     "JOB_VALUES": "job_values",
     "JOB_RAW_ADDRESS": "job_raw_address",
     "JOB_INDEX_ADDRESS": "job_index_address",
     "JOB_PAYLOAD_ADDRESS": "job_payload_address",
     "JOB_PAYLOAD_WORDS": "job_payload_words",
+    "QUEUE_ADDRESS": "queue_address",
 }
 TABLE = WINDOWS["TABLE"].offset
 
@@ -54,7 +57,7 @@ class Bus:
         self.ar = StreamSource(ports, "s_axi_ar", payload=("addr", "prot"))
         self.b = StreamSink(ports, "s_axi_b", payload=("resp",))
         self.r = StreamSink(ports, "s_axi_r", payload=("data", "resp"))
-        self.pulses: dict[str, int] = {"job_start": 0, "job_abort": 0}
+        self.pulses: dict[str, int] = {"job_start": 0, "job_start_queue": 0, "job_abort": 0}
         self.table: list[tuple[int, int]] = []
 
     async def begin(self) -> None:
@@ -121,7 +124,7 @@ async def values_after_reset(dut: Any) -> None:
     for name in REG:
         assert await bus.value(name) == expected.get(name, 0), name
     assert not int(dut.interrupt.value)
-    assert bus.pulses == {"job_start": 0, "job_abort": 0}
+    assert bus.pulses == {"job_start": 0, "job_start_queue": 0, "job_abort": 0}
 
 
 @cocotb.test()
@@ -131,7 +134,7 @@ async def read_write_registers(dut: Any) -> None:
     await bus.begin()
     rng = random.Random(1)
     model = {name: 0 for name, register in REG.items() if register.access == "rw"}
-    assert len(model) == 9
+    assert len(model) == 10
     before = {name: await bus.value(name) for name in REG if name not in model}
     for round_ in range(6):
         for name in rng.sample(sorted(REG), len(REG)):
@@ -156,7 +159,7 @@ async def read_write_registers(dut: Any) -> None:
         for name, output in JOB_OUTPUTS.items():
             assert int(getattr(dut, output).value) == model[name], name
         assert int(dut.job_block_values.value) == model["JOB_BLOCK_VALUES"]
-    assert bus.pulses == {"job_start": 0, "job_abort": 0}
+    assert bus.pulses == {"job_start": 0, "job_start_queue": 0, "job_abort": 0}
     assert not bus.table
 
 
@@ -222,7 +225,7 @@ async def unmapped_addresses(dut: Any) -> None:
     assert await bus.value("SCRATCH") == 0xCAFEF00D
     for name in ("IRQ_ENABLE", "IRQ_STATUS", "STATUS", *(name for name in REG if name.startswith("JOB_"))):
         assert await bus.value(name) == 0, name
-    assert bus.pulses == {"job_start": 0, "job_abort": 0}
+    assert bus.pulses == {"job_start": 0, "job_start_queue": 0, "job_abort": 0}
     assert not bus.table
 
 
@@ -254,16 +257,16 @@ async def jobs(dut: Any) -> None:
     # no job: ABORT does nothing, START without its strobe does nothing
     await bus.store("CONTROL", control.pack(ABORT=1))
     assert await bus.write(control.offset, control.pack(START=1), strb=0b1110) == OKAY
-    assert bus.pulses == {"job_start": 0, "job_abort": 0}
+    assert bus.pulses == {"job_start": 0, "job_start_queue": 0, "job_abort": 0}
 
     # a good job
     await bus.store("CONTROL", control.pack(START=1))
-    assert bus.pulses == {"job_start": 1, "job_abort": 0}
+    assert bus.pulses == {"job_start": 1, "job_start_queue": 0, "job_abort": 0}
     assert status.unpack(await bus.value("STATUS")) == {"BUSY": 1, "DONE": 0, "ERROR": 0, "ERROR_CODE": 0}, "before the engine says busy"
     dut.status_busy.value = 1
     assert await bus.value("CONTROL") == 0
     await bus.store("CONTROL", control.pack(START=1))
-    assert bus.pulses == {"job_start": 1, "job_abort": 0}, "START must be ignored while a job runs"
+    assert bus.pulses == {"job_start": 1, "job_start_queue": 0, "job_abort": 0}, "START must be ignored while a job runs"
     await bus.end_job()
     assert status.unpack(await bus.value("STATUS")) == {"BUSY": 0, "DONE": 1, "ERROR": 0, "ERROR_CODE": 0}
     assert await bus.value("IRQ_STATUS") == 1
@@ -296,10 +299,10 @@ async def jobs(dut: Any) -> None:
     # ABORT while busy; START with ABORT is ABORT while a job runs, START otherwise
     starts = bus.pulses["job_start"]
     await bus.store("CONTROL", control.pack(START=1, ABORT=1))
-    assert bus.pulses == {"job_start": starts + 1, "job_abort": 0}
+    assert bus.pulses == {"job_start": starts + 1, "job_start_queue": 0, "job_abort": 0}
     await bus.store("CONTROL", control.pack(START=1, ABORT=1))
     await bus.store("CONTROL", control.pack(ABORT=1))
-    assert bus.pulses == {"job_start": starts + 1, "job_abort": 2}
+    assert bus.pulses == {"job_start": starts + 1, "job_start_queue": 0, "job_abort": 2}
     await bus.end_job(ErrorCode.ABORTED, 7)
     assert status.unpack(await bus.value("STATUS"))["ERROR_CODE"] == ErrorCode.ABORTED
 
@@ -355,5 +358,32 @@ async def latency(dut: Any) -> None:
         await sink.receive(1)
 
 
+@cocotb.test()
+async def queue_commands(dut: Any) -> None:
+    """START_QUEUE starts once, START goes before it; the interrupt of a job has its own bits."""
+    bus = Bus(dut)
+    await bus.begin()
+    await bus.store("CONTROL", REG["CONTROL"].pack(START_QUEUE=1))
+    await bus.store("CONTROL", REG["CONTROL"].pack(START_QUEUE=1))
+    assert bus.pulses == {"job_start": 0, "job_start_queue": 1, "job_abort": 0}
+    await bus.store("IRQ_ENABLE", 1)
+    dut.status_job.value = 1
+    await RisingEdge(dut.clk)
+    dut.status_job.value = 0
+    await clock.wait_cycles(dut, 3)
+    assert await bus.value("IRQ_STATUS") == 2 and not int(dut.interrupt.value)
+    await bus.store("IRQ_ENABLE", 3)
+    await clock.wait_cycles(dut, 2)
+    assert int(dut.interrupt.value)
+    await bus.store("IRQ_STATUS", 1)
+    assert await bus.value("IRQ_STATUS") == 2, "the other bit"
+    await bus.store("IRQ_STATUS", 2)
+    await clock.wait_cycles(dut, 2)
+    assert await bus.value("IRQ_STATUS") == 0 and not int(dut.interrupt.value)
+    await bus.end_job()
+    await bus.store("CONTROL", REG["CONTROL"].pack(START=1, START_QUEUE=1))
+    assert bus.pulses == {"job_start": 1, "job_start_queue": 1, "job_abort": 0}
+
+
 def test_csr(simulator: str) -> None:
-    run_cocotb(__file__, core="tensorpress:rtl:csr", toplevel="csr", parameters=PARAMETERS, simulator=simulator, expected_tests=9)
+    run_cocotb(__file__, core="tensorpress:rtl:csr", toplevel="csr", parameters=PARAMETERS, simulator=simulator, expected_tests=10)

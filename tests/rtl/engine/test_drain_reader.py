@@ -15,7 +15,7 @@ from lib.streams import StreamSink, StreamSource
 
 ADDRESS_WIDTH = 6
 TOP = (1 << ADDRESS_WIDTH) - 1
-FIELDS = ("index", "lane", "up_words", "words", "index_address", "tail", "last")
+FIELDS = ("index", "lane", "up_words", "words", "index_address", "tail", "last", "stream")
 
 
 class Bench:
@@ -25,7 +25,7 @@ class Bench:
         self.dut, self.lanes = dut, len(dut.drain_enable)
         self.rng = random.Random(seed)
         self.commands = StreamSource(dut, "cmd", payload=FIELDS, profile=commands, seed=seed)
-        self.words = StreamSink(dut, "m", payload=("data", "tail", "last"), profile=words, seed=seed)
+        self.words = StreamSink(dut, "m", payload=("data", "tail", "last", "stream"), profile=words, seed=seed)
         self.ring = [self.rng.getrandbits(64) for _ in range(32)]
         self.clear()
 
@@ -81,17 +81,21 @@ class Bench:
         words = [self.rng.getrandbits(64) for _ in addresses]
         self.blocks.append((lane, addresses, words))
         foreign = self.rng.randrange(32)
-        self.commands.send(dict(zip(FIELDS, (0, lane, up, up + down, foreign, tail, int(last)), strict=True)))
-        return self._expected(words, tail, last)
+        stream = self.rng.randrange(2)
+        self.commands.send(dict(zip(FIELDS, (0, lane, up, up + down, foreign, tail, int(last), stream), strict=True)))
+        return self._expected(words, tail, last, stream)
 
     def index(self, address: int, count: int, *, lane: int = 0, tail: int = 0, last: bool = False) -> list[dict]:
         """Queue `count` index entries from the ring; they are never the last word of the job."""
-        self.commands.send(dict(zip(FIELDS, (1, lane, count, count, address, tail, int(last)), strict=True)))
-        return self._expected([self.ring[(address + place) % 32] for place in range(count)], tail, False)
+        self.commands.send(dict(zip(FIELDS, (1, lane, count, count, address, tail, int(last), 0), strict=True)))
+        return self._expected([self.ring[(address + place) % 32] for place in range(count)], tail, False, 0)
 
     @staticmethod
-    def _expected(words: list[int], tail: int, last: bool) -> list[dict]:
-        return [{"data": word, "tail": tail, "last": int(last and place == len(words) - 1)} for place, word in enumerate(words)]
+    def _expected(words: list[int], tail: int, last: bool, stream: int) -> list[dict]:
+        return [
+            {"data": word, "tail": tail, "last": int(last and place == len(words) - 1), "stream": stream}
+            for place, word in enumerate(words)
+        ]
 
     def mixture(self, count: int) -> tuple[list[dict], int]:
         """Queue `count` random commands; returns the words to come and how many blocks are among them."""
@@ -107,11 +111,11 @@ class Bench:
             blocks += 1
         return expected, blocks
 
-    async def check(self, expected: list[dict], blocks: int) -> None:
+    async def check(self, expected: list[dict], blocks: int, of_job: int | None = None) -> None:
         assert await self.words.receive(len(expected)) == expected
         await self.words.expect_silence(30)
         assert self.blocks == [] and self.released == blocks
-        assert int(self.dut.blocks.value) == blocks
+        assert int(self.dut.blocks.value) == (blocks if of_job is None else of_job)
         assert int(self.dut.idle.value) == 1
 
 
@@ -131,9 +135,9 @@ async def up_and_down_around_the_edges(dut):
     for up, down in ((1, 0), (0, 1), (1, 1), (2, 1), (1, 2), (TOP + 1, 0), (0, TOP + 1), (TOP, 1), (1, TOP), (32, 32)):
         for lane in range(bench.lanes):
             blocks += 1
-            await bench.check(bench.block(lane, up, down, tail=3, last=True), blocks)
+            await bench.check(bench.block(lane, up, down, tail=3, last=True), blocks, 1)
     for address, count in ((0, 1), (0, 16), (16, 16), (16, 5), (0, 16)):
-        await bench.check(bench.index(address, count), blocks)
+        await bench.check(bench.index(address, count), blocks, 1)
 
 
 @cocotb.test()

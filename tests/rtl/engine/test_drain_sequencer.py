@@ -128,7 +128,7 @@ class Bench:
             "halt go job_decompress job_stream job_values job_block_values job_raw_address job_index_address job_payload_address "
             "job_payload_words done_valid done_a_words done_words done_raw done_corrupt write_ready read_ready index_address"
         )
-        await start(self.dut, **dict.fromkeys(names.split(), 0))
+        await start(self.dut, **dict.fromkeys([*names.split(), "stop", "status_valid", "status_address"], 0))
         cocotb.start_soon(self._run())
 
     async def go(self, job: Job) -> None:
