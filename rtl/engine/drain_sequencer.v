@@ -132,7 +132,7 @@ module drain_sequencer #(
     end
 
     wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
-    wire lane_over = state_q == IDLE || lane_q > (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
+    wire lane_over = state_q == IDLE || {1'b0, lane_q} > (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]);
     wire to_ddr = !job_decompress || !job_stream;
     wire batch_full = batch_count_q == BATCH || last_q;
     wire [15:0] words_16 = {{(16 - WORDS_WIDTH) {1'b0}}, words_q};

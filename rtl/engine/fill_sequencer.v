@@ -152,7 +152,7 @@ module fill_sequencer #(
                 address_q     <= job_raw_address;
                 block_q       <= 32'd0;
                 payload_words <= 32'd0;
-                if (state_q == IDLE || lane_q > (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0])) lane_q <= 4'd0;
+                if (state_q == IDLE || {1'b0, lane_q} > (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0])) lane_q <= 4'd0;
             end
             MEASURE: begin
                 last_q   <= left_q <= {14'd0, job_block_values};
