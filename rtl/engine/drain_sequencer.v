@@ -132,7 +132,9 @@ module drain_sequencer #(
     end
 
     wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
-    wire lane_over = state_q == IDLE || {1'b0, lane_q} > (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]);
+    // a subtraction's borrow: with 16 lanes a comparison would be one with a constant result
+    wire [4:0] lanes_left = (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]) - {1'b0, lane_q};
+    wire lane_over = state_q == IDLE || lanes_left[4];
     wire to_ddr = !job_decompress || !job_stream;
     wire batch_full = batch_count_q == BATCH || last_q;
     wire [15:0] words_16 = {{(16 - WORDS_WIDTH) {1'b0}}, words_q};
@@ -270,7 +272,7 @@ module drain_sequencer #(
     always @(posedge clk)
         if (state_q == ENTRY) index_ring[ring_q] <= {raw_q, 1'b0, entry_b_words, entry_a_words, payload_words};
 
-    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_ENCODE_LANE[31:4], LAST_DECODE_LANE[31:4]};
+    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5], lanes_left[3:0]};
 
 endmodule
 

@@ -87,6 +87,8 @@ module fill_sequencer #(
     reg [32:0] end_q;
     reg malformed_q, too_large_q, outside_q;
 
+    // a subtraction's borrow: with 16 lanes a comparison would be one with a constant result
+    wire [4:0] lanes_left = (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]) - {1'b0, lane_q};
     wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
     wire [15:0] values_16 = {{(16 - VALUES_WIDTH) {1'b0}}, values_q};
     wire [16:0] lane_here = 17'd1 << lane_q;
@@ -152,7 +154,7 @@ module fill_sequencer #(
                 address_q     <= job_raw_address;
                 block_q       <= 32'd0;
                 payload_words <= 32'd0;
-                if (state_q == IDLE || {1'b0, lane_q} > (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0])) lane_q <= 4'd0;
+                if (state_q == IDLE || lanes_left[4]) lane_q <= 4'd0;
             end
             MEASURE: begin
                 last_q   <= left_q <= {14'd0, job_block_values};
@@ -185,7 +187,7 @@ module fill_sequencer #(
         endcase
     end
 
-    wire unused = &{1'b0, lane_here[16:LANES], LAST_ENCODE_LANE[31:4], LAST_DECODE_LANE[31:4]};
+    wire unused = &{1'b0, lane_here[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5], lanes_left[3:0]};
 
 endmodule
 
