@@ -200,7 +200,7 @@ def test_bad_parameter_stops_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_broken_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "library.so"
     broken.write_bytes(b"not a library")
-    monkeypatch.setattr(verilated_module, "build", lambda spec, progress=None: broken)
+    monkeypatch.setattr(verilated_module, "_build_library", lambda spec, progress=None: broken)
     with pytest.raises(BuildError, match="delete it"):
         VerilatedDevice(lanes=1)
     with pytest.raises(InputError, match=r"\.vcd or \.fst"):
