@@ -277,6 +277,7 @@ def test_leaks_are_told_and_freed(bitstream):
 
 
 def test_control_c_in_mid_job(idle):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     values = tensor(1_500_000)
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     engine = Engine(idle)
@@ -286,10 +287,11 @@ def test_control_c_in_mid_job(idle):
             job.load_values(values)
             job.start()
             timer.start()
-            while True:
+            for _ in range(100):
                 job.wait()
                 job.start()
     timer.join()
+    signal.signal(signal.SIGINT, before)
     assert not engine.busy
 
 
@@ -387,7 +389,11 @@ def test_control_c_on_the_command_line(bitstream, tmp_path):
     np.save(tmp_path / "large.npy", tensor(30_000_000))
     command = ["run", tmp_path / "large.npy", "--device", "pynq-sim", "--bitstream", bitstream, "--codec", "raw"]
     with subprocess.Popen(
-        [sys.executable, "-m", "tensorpress", *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tensorpress", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Device pynq-sim")
