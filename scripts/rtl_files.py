@@ -90,6 +90,15 @@ def core_files(name: str, target: str = "default") -> RtlFiles:
     return RtlFiles(tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(headers)))
 
 
+def core_parameters(name: str, target: str, *flags: str) -> dict[str, int | None]:
+    """Return the Verilog parameters that a target of a core passes on, with their values there; None: the RTL's own default."""
+    from fusesoc.vlnv import Vlnv
+
+    core = _manager().get_core(Vlnv(name))
+    found = core.get_parameters({"target": target, "is_toplevel": True, **dict.fromkeys(flags, True)})
+    return {parameter: entry.get("default") for parameter, entry in found.items() if entry["paramtype"] == "vlogparam"}
+
+
 def main() -> int:
     """Print the files of the cores named on the command line."""
     if len(sys.argv) < 2:
