@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .bench_software import coding_of
-from .codecs import CODECS, Coded, Coding, encode
+from .codecs import CODECS, Coded, Coding, coded_size, encode
 from .device import Device
 from .engine import Direction, Endpoint, Engine, Result
 from .errors import InputError
-from .tables import table_bytes
 from .values import raw_image, unsigned_values
 
 LEAST_VALUES = 1 << 18
@@ -189,7 +188,7 @@ class Case:
     @property
     def coded_bytes(self) -> int:
         """Index, payload and table."""
-        return self.expected.nbytes + (table_bytes(self.coding.width) if self.coding.table is not None else 0)
+        return coded_size(self.expected, self.coding)
 
     def run(self, endpoint: Endpoint, directions: Iterable[Direction] = ("compress", "decompress")) -> Iterator[dict[str, Any]]:
         """Run both directions, or those asked for; yields what only this run has of the rows of :func:`bench`."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .codecs import CODECS, Coding, decode, encode
+from .codecs import CODECS, Coding, coded_size, decode, encode
 from .errors import InputError
 from .peers import available
-from .tables import histogram, optimal_table, table_bytes
+from .tables import histogram, optimal_table
 from .values import raw_image, unsigned_values
 
 PEERS = ("zlib-6", "zstd-3", "lz4")
@@ -128,7 +128,7 @@ def bench(
                 warm.add((codec, width))
             spent, coded = _best(partial(encode, values, coding))
             back_spent, back = _best(partial(decode, coded, len(values), coding))
-            size = coded.nbytes + (table_bytes(width) if coding.table is not None else 0)
+            size = coded_size(coded, coding)
             add(codec, size, bool(np.array_equal(back, values)), (spent, back_spent))
         for name, peer in found.items():
             if peer.compress is None or peer.decompress is None:

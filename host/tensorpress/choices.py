@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tensorpress import tables
-from tensorpress.codecs import CODECS, Coded, Coding, encode
+from tensorpress.codecs import CODECS, Coded, Coding, coded_size, encode
 from tensorpress.errors import InputError
 from tensorpress.tensors import NamedTensor
 
@@ -88,11 +88,6 @@ class Choice:
         if best is None:
             raise InputError(f"tensor {tensor.name!r}: no codec takes {tensor.width}-bit values")
         return best
-
-
-def coded_size(coded: Coded, coding: Coding) -> int:
-    """Bytes of a compressed tensor in memory: index, payload and, with apack, its table."""
-    return coded.nbytes + (tables.table_bytes(coding.width) if coding.table is not None else 0)
 
 
 def table_maker(method: str) -> Callable[[np.ndarray, int], tables.Table]:

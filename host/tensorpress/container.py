@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .codecs import Coded, Coding, check_index, decode, encode
+from .codecs import Coded, Coding, check_index, coded_size, decode, encode
 from .errors import FormatError, InputError
-from .tables import Table, histogram, optimal_table, table_bytes
+from .tables import Table, histogram, optimal_table
 from .values import UNSIGNED, raw_bytes, raw_image, unsigned_values
 
 MAGIC = b"TPZ1"
@@ -119,8 +119,8 @@ class CompressedTensor:
 
     @property
     def coded_bytes(self) -> int:
-        """Bytes of index, payload and table (:func:`tensorpress.tables.table_bytes`)."""
-        return self.coded.nbytes + (table_bytes(self.coding.width) if self.coding.table is not None else 0)
+        """Bytes of index, payload and table."""
+        return coded_size(self.coded, self.coding)
 
     @property
     def ratio(self) -> float:

@@ -15,9 +15,9 @@ import model_files
 import numpy as np
 import pytest
 from tensorpress import tables
-from tensorpress.choices import Choice, coded_size, ordered
+from tensorpress.choices import Choice, ordered
 from tensorpress.cli import app
-from tensorpress.codecs import encode
+from tensorpress.codecs import coded_size, encode
 from tensorpress.peers import PEERS, coded_bits
 from tensorpress.report import FILES, measure, measure_all, settings_for, write_report
 from tensorpress.report.measure import CHANNEL_FIRST, OUR_CODECS, Measured

@@ -12,14 +12,14 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from tensorpress.choices import Choice, coded_size, limited, ordered, unusable
+from tensorpress.choices import Choice, limited, ordered, unusable
 from tensorpress.cli import bandwidth
 from tensorpress.cli import options as o
 from tensorpress.cli import transfers as t
 from tensorpress.cli.choices import codec_names, load_all, load_tables_file
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
 from tensorpress.cli.devices import DEFAULT, Setup, check_device, devices_help, open_engine
-from tensorpress.codecs import CODECS, Coding, encode
+from tensorpress.codecs import CODECS, Coding, coded_size, encode
 from tensorpress.demo import DEMO_TENSORS
 from tensorpress.device.builds import checkout, engine_build
 from tensorpress.engine import Direction, Endpoint, Engine

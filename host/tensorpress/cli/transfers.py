@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tensorpress.choices import coded_size
 from tensorpress.cli.console import Report, counted, decimal, integer, make_table, percent, progress
-from tensorpress.codecs import Coded, Coding, encode
+from tensorpress.codecs import Coded, Coding, coded_size, encode
 from tensorpress.engine import Direction, Endpoint, Engine, Result
 from tensorpress.errors import MismatchError
 from tensorpress.tensors import NamedTensor

@@ -6,7 +6,7 @@ A codec is one module (``raw``, ``zvc``, ``ebpc``, ``apack``) with its reference
 
 from ..values import raw_image, values_from_raw
 from .blocks import check_index, decode, decode_block, encode, encode_block, index_entry, split_entry
-from .coding import Block, Coded, Coding
+from .coding import Block, Coded, Coding, coded_size
 from .registry import CODEC_NUMBERS, CODECS
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Coded",
     "Coding",
     "check_index",
+    "coded_size",
     "decode",
     "decode_block",
     "encode",

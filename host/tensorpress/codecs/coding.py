@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, TableError
-from ..tables import Table
+from ..tables import Table, table_bytes
 from ..values import raw_words
 from .codec import Codec
 from .registry import CODECS
@@ -128,6 +128,11 @@ class Coded:
     def raw_blocks(self) -> int:
         """Blocks that are stored raw."""
         return int(np.count_nonzero(self.index >> np.uint64(63)))
+
+
+def coded_size(coded: Coded, coding: Coding) -> int:
+    """Bytes of a compressed tensor in memory: index, payload and, with apack, its table (:func:`tensorpress.tables.table_bytes`)."""
+    return coded.nbytes + (table_bytes(coding.width) if coding.table is not None else 0)
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tensorpress.choices import Choice, coded_size, ordered, unusable
-from tensorpress.codecs import CODECS, Coded, Coding, encode, raw_image
+from tensorpress.choices import Choice, ordered, unusable
+from tensorpress.codecs import CODECS, Coded, Coding, coded_size, encode, raw_image
 from tensorpress.container import CompressedTensor
 from tensorpress.errors import InputError
 from tensorpress.peers import PEERS, Sample, available
