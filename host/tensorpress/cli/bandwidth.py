@@ -14,7 +14,7 @@ from tensorpress.choices import Choice
 from tensorpress.cli import transfers as t
 from tensorpress.cli.console import Report, check_place, counted, decimal, integer, make_table, new_file, progress
 from tensorpress.engine import Endpoint, Engine
-from tensorpress.errors import InputError, MismatchError
+from tensorpress.errors import InputError
 from tensorpress.tensors import NamedTensor
 
 PLOTTED_BYTES = 32 << 10
@@ -100,12 +100,7 @@ def measure(
         with new_file(plot, force=True) as temporary:
             bw.draw(long or report.rows, bounds, temporary, f"Build {build} at {clock_mhz:g} MHz, {what}")
         report.line(f"Plot: {plot}", style="dim")
-    wrong = [row for row in report.rows if not row["ok"]]
-    if wrong:
-        row = wrong[0]
-        raise MismatchError(
-            f"tensor {row['tensor']!r}, codec {row['codec']}, {row['direction']}: not the bytes of the model ({len(wrong)} rows)"
-        )
+    t.require_model_bytes(report.rows)
 
 
 def table(rows: Sequence[dict[str, Any]], title: str, places: Sequence[str]) -> Table:

@@ -389,12 +389,7 @@ def on_device(report: Report, engine: Engine, tensors: Sequence[NamedTensor], co
     if any(row["cycles"] is not None for row in report.rows):
         report.line(t.LEGEND, style="dim")
     report.finish()
-    wrong = [row for row in report.rows if not row["ok"]]
-    if wrong:
-        row = wrong[0]
-        raise MismatchError(
-            f"tensor {row['tensor']!r}, codec {row['codec']}, {row['direction']}: not the bytes of the model ({len(wrong)} rows)"
-        )
+    t.require_model_bytes(report.rows)
 
 
 def device_table(rows: Sequence[dict[str, Any]], title: str) -> Table:

@@ -176,6 +176,22 @@ def raise_mismatches(transfers: Iterable[Transfer]) -> None:
         raise MismatchError(f"{wrong[0]}{more}")
 
 
+def require_model_bytes(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of a bench of a device: each must say that every byte was the model's.
+
+    Raises
+    ------
+    MismatchError
+        Names the first row whose ``ok`` is false.
+    """
+    wrong = [row for row in rows if not row["ok"]]
+    if wrong:
+        row = wrong[0]
+        raise MismatchError(
+            f"tensor {row['tensor']!r}, codec {row['codec']}, {row['direction']}: not the bytes of the model ({len(wrong)} rows)"
+        )
+
+
 def transfer_all(
     engine: Engine,
     work: Sequence[tuple[NamedTensor, Coding]],
