@@ -9,6 +9,7 @@ fresh memory holds junk, and the bytes around each buffer are checked when it is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -204,7 +205,32 @@ class BufferPart:
         self.free()
 
 
-class PoolBuffer:
+class HeldBuffer(ABC):
+    """What the buffers of all devices share: each is held until :meth:`free` or the end of its ``with``."""
+
+    address: int
+    nbytes: int
+
+    @property
+    @abstractmethod
+    def freed(self) -> bool:
+        """The buffer was given back."""
+
+    @abstractmethod
+    def free(self) -> None:
+        """See :meth:`Buffer.free`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.free()
+
+    def __repr__(self) -> str:
+        return f"<{self.nbytes} bytes at 0x{self.address:08x}{' (freed)' if self.freed else ''}>"
+
+
+class PoolBuffer(HeldBuffer):
     """A buffer of a :class:`MemoryPool`."""
 
     def __init__(self, pool: MemoryPool, address: int, nbytes: int) -> None:
@@ -232,14 +258,10 @@ class PoolBuffer:
             self._host = None
             self._pool.release(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.free()
-
-    def __repr__(self) -> str:
-        return f"<{self.nbytes} bytes at 0x{self.address:08x}{' (freed)' if self._host is None else ''}>"
+    @property
+    def freed(self) -> bool:
+        """See :class:`HeldBuffer`."""
+        return self._host is None
 
 
 class MemoryPool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorpress.device.base import Bytes, Windows
+from tensorpress.device.base import Bytes, HeldBuffer, Windows
 from tensorpress.errors import DeviceError, DeviceNotFoundError, InputError
 from tensorpress.hwh import ENGINE_ADDRESS, ENGINE_VLNV, INTERRUPTS_ADDRESS, PAGE_BYTES, PLL_MHZ, clock_divisors
 from tensorpress.registers import REG
@@ -88,7 +88,7 @@ def board() -> Any:
         raise DeviceNotFoundError(f"pynq finds no board here ({error}){hint}") from error
 
 
-class PynqBuffer:
+class PynqBuffer(HeldBuffer):
     """Contiguous memory of the board, as :class:`tensorpress.device.base.Buffer`."""
 
     def __init__(self, device: PynqDevice, memory: Any, nbytes: int) -> None:
@@ -126,14 +126,10 @@ class PynqBuffer:
             raise DeviceError(f"the buffer at 0x{self.address:08x} was freed and is used again")
         return self._memory
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.free()
-
-    def __repr__(self) -> str:
-        return f"<{self.nbytes} bytes at 0x{self.address:08x}{' (freed)' if self._memory is None else ''}>"
+    @property
+    def freed(self) -> bool:
+        """See :class:`HeldBuffer`."""
+        return self._memory is None
 
 
 class PynqDevice:
