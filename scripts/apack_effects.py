@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "host"))
 from tensorpress.codecs import Coding, encode  # noqa: E402
 from tensorpress.demo import DEMO_TENSORS  # noqa: E402
 from tensorpress.errors import TensorpressError  # noqa: E402
+from tensorpress.peers import entropy_bits  # noqa: E402
 from tensorpress.tables import Table, histogram, optimal_table, paper_table, profile, table_bytes  # noqa: E402
 from tensorpress.tensors import load_tensors  # noqa: E402
 
@@ -48,9 +49,7 @@ class Tensor:
 
 def entropy(values: Values) -> float:
     """Order-0 entropy in bits a value."""
-    counts = histogram(values, WIDTH)
-    shares = counts[counts > 0] / len(values)
-    return float(-np.sum(shares * np.log2(shares)))
+    return entropy_bits(histogram(values, WIDTH)) / len(values)
 
 
 def bits(values: Values, table: Table, *, block: int = BLOCK, coders: int = CODERS) -> float:
