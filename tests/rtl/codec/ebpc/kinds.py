@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 
 import numpy as np
@@ -38,23 +37,3 @@ def kinds() -> dict[str, list[int]]:
         "1/f image": image(),
         "short codes, no runs": short_codes,
     }
-
-
-def codes(values: list[int]) -> int:
-    """Codes of stream B: a base and its planes for each group of 8 values that are not zero (FORMAT.md section 4), signed."""
-    signed = [value - 256 if value > 127 else value for value in values if value]
-    signed += [0] * (-len(signed) % 8)
-    total = 0
-    for start in range(0, len(signed), 8):
-        group = signed[start : start + 8]
-        differences = [(after - before) & 0x1FF for before, after in itertools.pairwise(group)]
-        planes = [[difference >> bit & 1 for difference in differences] for bit in range(9)]
-        changes = [any(planes[0]), *(plane != before for before, plane in itertools.pairwise(planes))]
-        zero_runs = sum(not change and (bit == 0 or changes[bit - 1]) for bit, change in enumerate(changes))
-        total += 1 + sum(changes) + zero_runs
-    return total
-
-
-def rate_of_one_code_a_cycle(values: list[int]) -> float:
-    """Values a cycle of a coder that takes one value and one code a cycle, as stream-ebpc does: what its data path can do at best."""
-    return len(values) / max(len(values), codes(values))
