@@ -18,8 +18,11 @@ from tensorpress import tables
 from tensorpress.choices import Choice, ordered
 from tensorpress.cli import app
 from tensorpress.codecs import coded_size, encode
+from tensorpress.device.model import ModelDevice
+from tensorpress.engine import Engine, Job
+from tensorpress.errors import JobError
 from tensorpress.peers import PEERS, coded_bits
-from tensorpress.report import FILES, measure, measure_all, settings_for, write_report
+from tensorpress.report import FILES, Hardware, Timed, measure, measure_all, settings_for, write_report
 from tensorpress.report.measure import CHANNEL_FIRST, OUR_CODECS, Measured
 from tensorpress.report.page import answer
 from tensorpress.report.summary import BEST, networks_csv, totals, traffic
@@ -168,6 +171,33 @@ def test_page_needs_nothing_else(measured, tmp_path):
     assert len(rows) == len(measured) and rows[2]["input"] == "cat" and rows[1]["bytes_ebpc"] == ""
 
 
+def test_rows_of_a_device(measured, tmp_path):
+    def timed(name: str, kind: str, codec: str, values: int, cycles: tuple[int | None, int | None], ok: bool = True) -> Timed:
+        return Timed("net", name, kind, "", codec, values, values, values // 2, *cycles, ok)
+
+    rows = [
+        timed("weight/a", "weight", "raw", 2000, (400, 500)),
+        timed("weight/a", "weight", "zvc", 2000, (800, 1000)),
+        timed("act/x", "activation", "raw", 4000, (1000, 800)),
+        timed("act/x", "activation", "zvc", 4000, (4000, None)),
+        timed("act/y", "activation", "raw", 1000, (1000, 200), ok=False),
+    ]
+    hardware = Hardware("Device test: 8 lanes", 4096, rows)
+    weights, acts = hardware.totals()
+    assert weights["rates"] == {"raw": (5.0, 4.0), "zvc": (2.5, 2.0)} and weights["tensors"] == 1
+    assert acts["rates"] == {"raw": (2.5, 5.0), "zvc": (1.0, None)} and (acts["tensors"], acts["values"]) == (2, 5000)
+    out = tmp_path / "out"
+    page = _Page()
+    page.feed(write_report(out, measured, hardware=hardware).read_text())
+    assert page.open == [] and "Device test: 8 lanes" in page.text and "1 of 5 gave other bytes" in page.text and "DIFFER" in page.text
+    held = json.loads((out / "report.json").read_text())["hardware"]
+    assert held["device"] == "Device test: 8 lanes" and held["limit_bytes"] == 4096 and len(held["rows"]) == 5
+    lines = list(csv.DictReader((out / "hardware.csv").read_text().splitlines()))
+    assert lines[0]["compress_values_per_cycle"] == "5.0" and lines[3]["decompress_cycles"] == "" and lines[4]["ok"] == "False"
+    write_report(out, measured)
+    assert not (out / "hardware.csv").exists() and "hardware" not in json.loads((out / "report.json").read_text())
+
+
 # ------------------------------------------------------------------------------------------------------------- the command line
 
 
@@ -228,6 +258,54 @@ def test_report_refuses(files, tmp_path):
     assert again.exit_code == 2 and "--force overwrites it" in again.stderr and (out / "index.html").read_text() == "something"
     assert call("report", good, "-o", out, "--jobs", 1, "--names", "thing", "--force").exit_code == 0
     assert "<h1>tensorpress report</h1>" in (out / "index.html").read_text()
+
+
+def test_report_with_a_device(files, tmp_path):
+    np.savez(tmp_path / "wide.npz", thing=np.arange(99, dtype=np.uint16))
+    out, paths = tmp_path / "out", (files / "plain.npz", tmp_path / "wide.npz", files / "net.onnx")
+    options = ("--inputs", files / "inputs", "--jobs", 1, "--device", "model", "--lanes", 2, "--device-limit", 1000)
+    result = call("report", *paths, "-o", out, *options)
+    assert result.exit_code == 0, result.output
+    assert "Device model: 2 lanes" in result.stdout and "Every byte was the software model's" in result.stdout
+    rows = json.loads((out / "report.json").read_text())["hardware"]["rows"]
+    assert {row["codec"] for row in rows} == {"raw", "zvc", "ebpc", "apack"} and all(row["ok"] for row in rows)
+    assert {row["network"] for row in rows} == {"plain", "net"} and max(row["raw_bytes"] for row in rows) <= 1000
+    assert {row["input"] for row in rows} == {"", "a"}  # activations of the first input only
+    assert len({(row["tensor"], row["codec"]) for row in rows}) == len(rows) == len((out / "hardware.csv").read_text().splitlines()) - 1
+    assert "wide.npz, on the device: skipped 1 tensor: the device takes 8-bit values, not 16-bit ones" in result.stderr
+    for arguments, message in (
+        (("--device", "gpu"), "no device is called 'gpu'"),
+        (("--device", "model", "--latency", 9), "device model takes no --latency"),
+        (("--lanes", 2), "--lanes goes with --device"),
+    ):
+        refused = call("report", files / "plain.npz", "-o", tmp_path / "no", *arguments)
+        assert refused.exit_code == 2 and message in refused.stderr and not (tmp_path / "no").exists(), refused.output
+
+
+def test_a_device_that_fails_leaves_the_rest_of_the_report(files, tmp_path, monkeypatch):
+    honest, closed = Job.result, []
+    monkeypatch.setattr(ModelDevice, "_release", lambda self: closed.append(True))
+
+    def lying(self):
+        result = honest(self)
+        if result.values is not None:
+            result.values[0] ^= 1
+        return result
+
+    def failing(self, *arguments, **options):
+        raise JobError(6, "READ_RESPONSE", 3, "the memory answered")
+
+    options = ("--jobs", 1, "--device", "model", "--names", "weight/w")
+    monkeypatch.setattr(Job, "result", lying)
+    wrong = call("report", files / "plain.npz", "-o", tmp_path / "wrong", *options)
+    assert wrong.exit_code == 1 and "error: tensor 'weight/w', codec raw, decompress" in wrong.stderr
+    assert "4 of 4 gave other bytes than the software model" in (tmp_path / "wrong" / "index.html").read_text()
+    monkeypatch.setattr(Engine, "compress", failing)
+    stopped = call("report", files / "plain.npz", "-o", tmp_path / "stopped", *options)
+    assert stopped.exit_code == 3 and "error: job failed at block 3: READ_RESPONSE" in stopped.stderr
+    page = (tmp_path / "stopped" / "index.html").read_text()
+    assert "plain.npz, on the device: it failed" in page and "weight/w" in page and not (tmp_path / "stopped" / "hardware.csv").exists()
+    assert closed == [True, True] and "Traceback" not in wrong.output + stopped.output
 
 
 def test_networks_of_one_name_stay_apart(measured):

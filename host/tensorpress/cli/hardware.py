@@ -51,6 +51,24 @@ def plan(
     InputError
         Nothing is left.
     """
+    work, left = fitting(engine, tensors, codecs, choice)
+    for line in left:
+        report.note(line)
+    if not work:
+        raise InputError("no tensor is left that this device takes")
+    return work
+
+
+def fitting(
+    engine: Engine, tensors: Sequence[NamedTensor], codecs: Sequence[str], choice: Choice
+) -> tuple[list[tuple[NamedTensor, Coding]], list[str]]:
+    """What the device takes of some tensors and codecs, and, in lines, what it does not take and why.
+
+    Raises
+    ------
+    InputError
+        The device does not have a codec.
+    """
     can = engine.capabilities
     for codec in codecs:
         if codec not in can.codecs:
@@ -71,12 +89,11 @@ def plan(
                 left.setdefault(problem, []).append(tensor.name)
             else:
                 work.append((tensor, choice.coding(tensor, codec)))
+    lines = []
     for reason, names in left.items():
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        report.note(f"skipped {counted(len(names), 'tensor')}: {reason}: {shown}")
-    if not work:
-        raise InputError("no tensor is left that this device takes")
-    return work
+        lines.append(f"skipped {counted(len(names), 'tensor')}: {reason}: {shown}")
+    return work, lines
 
 
 def run(

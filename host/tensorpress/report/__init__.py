@@ -22,14 +22,17 @@ from pathlib import Path
 from tensorpress.errors import InputError
 
 from . import plots
+from .hardware import Hardware, Timed
 from .measure import Measured, Settings, measure, measure_all, settings_for, spread
 from .page import page
-from .summary import as_json, networks_csv, tensors_csv
+from .summary import as_json, hardware_csv, networks_csv, tensors_csv
 
-__all__ = ["Measured", "Settings", "measure", "measure_all", "pictures", "settings_for", "write_report"]
+__all__ = ["Hardware", "Measured", "Settings", "Timed", "measure", "measure_all", "pictures", "settings_for", "write_report"]
 
 PAGE, TENSORS, NETWORKS, JSON, PLOTS = "index.html", "tensors.csv", "networks.csv", "report.json", "plots"
+HARDWARE = "hardware.csv"
 FILES = (PAGE, TENSORS, NETWORKS, JSON, PLOTS)
+"""What every report has; with a device there is :data:`HARDWARE`, too."""
 
 
 def pictures(measured: Sequence[Measured], *, jobs: int = 1) -> dict[str, bytes]:
@@ -73,6 +76,7 @@ def write_report(
     notes: Sequence[str] = (),
     faults: Sequence[str] = (),
     jobs: int = 1,
+    hardware: Hardware | None = None,
 ) -> Path:
     """Write the page, the tables and the pictures into a folder; files of those names are replaced.
 
@@ -88,6 +92,8 @@ def write_report(
         What a reader should know; what could not be read.
     jobs : int
         Processes, for the pictures.
+    hardware : Hardware, optional
+        What a device did with the tensors.
 
     Returns
     -------
@@ -105,12 +111,16 @@ def write_report(
         raise InputError("a report needs at least one tensor")
     target = Path(folder)
     made = pictures(measured, jobs=jobs)
-    text = page(measured, made, notes=notes, faults=faults)
+    text = page(measured, made, notes=notes, faults=faults, hardware=hardware)
     (target / PLOTS).mkdir(parents=True, exist_ok=True)
     for name, data in made.items():
         (target / PLOTS / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}.png").write_bytes(data)
     (target / TENSORS).write_text(tensors_csv(measured))
     (target / NETWORKS).write_text(networks_csv(measured))
-    (target / JSON).write_text(as_json(measured, files=files, notes=notes, faults=faults))
+    (target / JSON).write_text(as_json(measured, files=files, notes=notes, faults=faults, hardware=hardware))
+    if hardware is not None and hardware.rows:
+        (target / HARDWARE).write_text(hardware_csv(hardware))
+    else:
+        (target / HARDWARE).unlink(missing_ok=True)  # of an earlier report
     (target / PAGE).write_text(text, encoding="utf-8")
     return target / PAGE

@@ -11,13 +11,21 @@ from typing import Any
 from tensorpress import __version__
 from tensorpress.errors import InputError
 
+from .hardware import KINDS, Hardware
 from .measure import CHANNEL_FIRST, OUR_CODECS, Measured
-from .summary import BEST, KINDS, Total, meaning, methods, samples_of, title, total, totals, traffic
+from .summary import BEST, Total, meaning, methods, samples_of, title, total, totals, traffic
 
 TEMPLATE = "page.html.j2"
 
 
-def page(measured: Sequence[Measured], pictures: Mapping[str, bytes], *, notes: Sequence[str], faults: Sequence[str]) -> str:
+def page(
+    measured: Sequence[Measured],
+    pictures: Mapping[str, bytes],
+    *,
+    notes: Sequence[str],
+    faults: Sequence[str],
+    hardware: Hardware | None = None,
+) -> str:
     """The page of a report.
 
     Parameters
@@ -27,6 +35,8 @@ def page(measured: Sequence[Measured], pictures: Mapping[str, bytes], *, notes: 
         Name -> PNG; names as :func:`tensorpress.report.pictures` gives them: a network's begin with its name and a slash.
     notes, faults : sequence of str
         Shown at the top.
+    hardware : Hardware, optional
+        What a device did.
     """
     try:
         from jinja2 import Environment, StrictUndefined
@@ -57,8 +67,31 @@ def page(measured: Sequence[Measured], pictures: Mapping[str, bytes], *, notes: 
         codecs=[title(name) for name in codecs],
         traffic=[_traffic_row(network, measured, codecs) for network in networks],
         pictures=[_picture(name, data) for name, data in pictures.items() if "/" not in name],
-        networks=[_network(network, measured, names, pictures) for network in networks],
+        networks=[{**_network(network, measured, names, pictures), "timed": _timed(network, hardware)} for network in networks],
+        hardware=_hardware(hardware),
     )
+
+
+def _hardware(hardware: Hardware | None) -> dict[str, Any] | None:
+    """What the page says of the device; None without rows."""
+    if hardware is None or not hardware.rows:
+        return None
+    rows = [{**one, "kind": KINDS[one["kind"]].lower(), "rates": list(one["rates"].values())} for one in hardware.totals()]
+    return {
+        "device": hardware.device,
+        "limit": hardware.limit,
+        "codecs": hardware.codecs(),
+        "rows": rows,
+        "tensors": hardware.tensors(),
+        "wrong": hardware.wrong(),
+        "count": len(hardware.rows),
+        "clocked": hardware.clocked(),
+    }
+
+
+def _timed(network: str, hardware: Hardware | None) -> list[dict[str, Any]]:
+    """The rows of a network's tensors on the device."""
+    return [] if hardware is None else [{**one.row(), "ratio": one.raw_bytes / one.coded_bytes} for one in hardware.of(network)]
 
 
 def _picture(name: str, data: bytes) -> dict[str, str]:
@@ -92,16 +125,17 @@ def answer(network: str, measured: Sequence[Measured]) -> str:
     """In three sentences: what compression does to the network's traffic, and what to build for it."""
     flow = traffic(network, measured)
     turned = CHANNEL_FIRST if flow.coded[CHANNEL_FIRST] < flow.coded["ebpc"] else "ebpc"
-    single = {codec: flow.saved(codec) for codec in (turned if codec == "ebpc" else codec for codec in OUR_CODECS)}
-    first, second = sorted(single, key=lambda codec: -single[codec])[:2]
+    taken = {codec for one in measured if one.network == network for codec in one.sizes}
+    single = {codec: flow.saved(codec) for codec in (turned if codec == "ebpc" else codec for codec in OUR_CODECS) if codec in taken}
+    ranked = sorted(single, key=lambda codec: -single[codec])[:2]
     text = (
         f"With the smallest codec for each tensor, {flow.raw / 1000:,.1f} kB of memory traffic at one run become "
         f"{flow.coded[BEST] / 1000:,.1f} kB: {100 * flow.saved(BEST):.0f} % less. "
     )
     if flow.saved(BEST) < 0.03:
         return text + "That is hardly worth an engine."
-    told = f"One codec for all: {title(first)} spares {100 * single[first]:.0f} %, {title(second)} {100 * single[second]:.0f} %."
-    return text + told
+    told = (f"{title(codec)} {'' if number else 'spares '}{100 * single[codec]:.0f} %" for number, codec in enumerate(ranked))
+    return text + f"One codec for all: {', '.join(told)}."
 
 
 def _network(network: str, measured: Sequence[Measured], names: Sequence[str], pictures: Mapping[str, bytes]) -> dict[str, Any]:

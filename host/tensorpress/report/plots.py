@@ -14,8 +14,9 @@ import numpy as np
 from tensorpress.errors import InputError
 from tensorpress.tables import TOTAL, Table
 
+from .hardware import KINDS
 from .measure import CHANNEL_FIRST, Measured
-from .summary import BEST, KINDS, methods, samples_of, title, total, totals
+from .summary import BEST, methods, samples_of, title, total, totals
 
 COLOURS = {"apack": "#2563eb", "ebpc": "#d97706", CHANNEL_FIRST: "#b45309", "zvc": "#059669", BEST: "#111827", "entropy": "#111827"}
 MARKERS = {"apack": "o", "ebpc": "s", CHANNEL_FIRST: "D", "zvc": "^"}

@@ -13,10 +13,10 @@ from typing import Any
 from tensorpress import __version__
 from tensorpress.peers import PEERS
 
+from .hardware import KINDS, Hardware
 from .measure import CHANNEL_FIRST, OUR_CODECS, Measured
 
 BEST = "best"
-KINDS = {"weight": "Weights", "activation": "Activations", "tensor": "Tensors"}
 TITLES = {"apack": "APack", "ebpc": "EBPC", CHANNEL_FIRST: "EBPC, channel first", "zvc": "ZVC", BEST: "smallest of ours"}
 MEANINGS = {
     "apack": "arithmetic-coded ranges (arXiv 2201.08830), one optimal table made from the tensor itself; bytes of index, payload and table",
@@ -171,12 +171,25 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def as_json(measured: Sequence[Measured], *, files: Sequence[str], notes: Sequence[str], faults: Sequence[str]) -> str:
+def hardware_csv(hardware: Hardware) -> str:
+    """One line for each tensor and codec that went through a device."""
+    rows = [one.row() for one in hardware.rows]
+    return _csv(list(rows[0]), rows)
+
+
+def as_json(
+    measured: Sequence[Measured],
+    *,
+    files: Sequence[str],
+    notes: Sequence[str],
+    faults: Sequence[str],
+    hardware: Hardware | None = None,
+) -> str:
     """Everything that was measured."""
     names = methods(measured)
     networks = list(dict.fromkeys(one.network for one in measured))
     flows = [traffic(network, measured) for network in networks]
-    data = {
+    data: dict[str, Any] = {
         "format": FORMAT,
         "version": __version__,
         "files": list(files),
@@ -190,4 +203,7 @@ def as_json(measured: Sequence[Measured], *, files: Sequence[str], notes: Sequen
         ],
         "tensors": [{**one.row(), "table": one.table} for one in measured],
     }
+    if hardware is not None:
+        rows = [one.row() for one in hardware.rows]
+        data["hardware"] = {"device": hardware.device, "limit_bytes": hardware.limit, "rows": rows}
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
