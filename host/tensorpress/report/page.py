@@ -124,18 +124,19 @@ def _traffic_row(network: str, measured: Sequence[Measured], codecs: Sequence[st
 def answer(network: str, measured: Sequence[Measured]) -> str:
     """In three sentences: what compression does to the network's traffic, and what to build for it."""
     flow = traffic(network, measured)
+    change = round(100 * flow.saved(BEST))
     turned = CHANNEL_FIRST if flow.coded[CHANNEL_FIRST] < flow.coded["ebpc"] else "ebpc"
     taken = {codec for one in measured if one.network == network for codec in one.sizes}
     single = {codec: flow.saved(codec) for codec in (turned if codec == "ebpc" else codec for codec in OUR_CODECS) if codec in taken}
     ranked = sorted(single, key=lambda codec: -single[codec])[:2]
     text = (
         f"With the smallest codec for each tensor, {flow.raw / 1000:,.1f} kB of memory traffic at one run become "
-        f"{flow.coded[BEST] / 1000:,.1f} kB: {100 * flow.saved(BEST):.0f} % less. "
+        f"{flow.coded[BEST] / 1000:,.1f} kB: {abs(change):.0f} % {'more' if change < 0 else 'less'}. "
     )
     if flow.saved(BEST) < 0.03:
         return text + "That is hardly worth an engine."
-    told = (f"{title(codec)} {'' if number else 'spares '}{100 * single[codec]:.0f} %" for number, codec in enumerate(ranked))
-    return text + f"One codec for all: {', '.join(told)}."
+    told = [f"{title(codec)} spares {share} %" for codec in ranked if (share := round(100 * single[codec])) > 0]
+    return text + (f"One codec for all: {', '.join(told)}." if told else "No single codec for all spares anything.")
 
 
 def _network(network: str, measured: Sequence[Measured], names: Sequence[str], pictures: Mapping[str, bytes]) -> dict[str, Any]:
