@@ -216,7 +216,10 @@ def copy_tree() -> None:
 def run(test: str) -> tuple[int, str]:
     """Run one pytest node in the copy; returns exit code and output."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", test]
-    result = subprocess.run(command, cwd=COPY, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    try:
+        result = subprocess.run(command, cwd=COPY, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return 1, f"{test} took more than {TIMEOUT:g} s; is the machine busy?"
     return result.returncode, result.stdout + result.stderr
 
 
