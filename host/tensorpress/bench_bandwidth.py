@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from .bench_device import Case, chosen, known_codecs
@@ -18,6 +20,20 @@ MEMORIES = ("ideal", "ddr3")
 
 PORT_BYTES = 8
 """Bytes that a memory port moves in a cycle in each direction."""
+
+CHAIN = "chain"
+"""Kind of the rows of whole chains."""
+
+CHAIN_BYTES = 8 << 20
+"""Raw bytes of a chain at most: it must fit the device's memory. Longer ones are run as several, one after the other."""
+
+VALUES_PER_LANE = {"raw": 8, "zvc": 4}
+"""Values a cycle of a lane; one with any other codec."""
+
+RUNS = ((1, 1 << 20), (1, 1 << 18), (64, 1 << 14), (64, 1 << 12))
+"""What :func:`chain_rates` measures: jobs of a chain, and values of each tensor. The first is the long tensor."""
+
+_PIECES = 16  # different tensors in a chain
 
 _WAYS: tuple[Direction, ...] = ("compress", "decompress")
 _SHARED = ("network", "kind", "codec", "direction", "endpoint", "memory", "build", "device", "lanes", "clock_mhz")
@@ -55,6 +71,7 @@ def bandwidth(
     zeros: Mapping[str, int] | None = None,
     least_values: int = 1,
     progress: Callable[[str], None] | None = None,
+    chain: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Run every tensor with every codec and as a raw job, on each memory; compare with the software model.
 
@@ -72,13 +89,16 @@ def bandwidth(
         The raw side.
     memories : iterable of str, optional
         See :data:`MEMORIES`; default: all of the device.
+    chain : collection of str
+        Names of the tensors that are also run as one queue of jobs for each codec and direction.
 
     Returns
     -------
     list of dict
         One row a tensor, codec, direction, raw side and memory: those of :func:`~tensorpress.bench_device.bench`, and ``build, memory,
         clock_mhz, ratio, gb_per_s`` (10^9 raw bytes a second), ``ddr_bytes`` (read and written), ``raw_job_cycles, raw_job_gb_per_s,
-        raw_job_ddr_bytes`` of the raw job, and ``speedup`` over it.
+        raw_job_ddr_bytes`` of the raw job, ``speedup`` over it, and ``jobs``: 1. Then those of the chain, whose ``tensor`` and ``kind``
+        are :data:`CHAIN`, with the number of its ``jobs``, the cycles from its start to its end, and a chain of raw jobs beside it.
 
     Raises
     ------
@@ -91,23 +111,141 @@ def bandwidth(
     names = ("raw", *(name for name in names if name != "raw"))
     places = memories_of(engine, memories)
     rows: list[dict[str, Any]] = []
+    members: dict[str, list[Case]] = {name: [] for name in names}  # of the chain
+    about: list[dict[str, Any]] = []
     for tensor, values, common in chosen(tensors, engine, network=network, kinds=kinds, least_values=least_values, progress=progress):
         cases = [
             Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes, zero=(zeros or {}).get(tensor, 0)) for codec in names
         ]
-        for memory in places:
-            if memory != "real":
-                engine.device.set_memory(memory)  # type: ignore[attr-defined]
-            for endpoint in endpoints:
-                plain: dict[str, dict[str, Any]] = {}
-                for case in cases:
-                    ways = [way for way in _WAYS if case.coding.codec in engine.capabilities.codecs_of(way)]
-                    for row in case.run(endpoint, ways):
-                        row |= {"memory": memory, "build": build, "clock_mhz": clock_mhz}
-                        row["ddr_bytes"] = PORT_BYTES * (row["count_read_beats"] + row["count_write_beats"])
-                        reference = plain.setdefault(row["direction"], row)  # raw comes first
-                        row |= {f"raw_job_{name}": reference[name] for name in ("cycles", "ddr_bytes")}
-                        rows.append(_rates(common | row))
+        if tensor in chain:
+            about.append(common)
+            for case in cases:
+                members[case.coding.codec].append(case)
+        rows += _on_memories(engine, [[case] for case in cases], common, places, endpoints, build=build, clock_mhz=clock_mhz)
+    if about:
+        whole = about[0] | {"tensor": CHAIN, "kind": CHAIN}
+        whole |= {name: sum(one[name] for one in about) for name in ("values", "raw_bytes")}
+        rows += _on_memories(engine, list(members.values()), whole, places, endpoints, build=build, clock_mhz=clock_mhz)
+    return rows
+
+
+def _on_memories(
+    engine: Engine,
+    by_codec: Sequence[Sequence[Case]],
+    common: Mapping[str, Any],
+    places: Sequence[str],
+    endpoints: Sequence[Endpoint],
+    *,
+    build: str,
+    clock_mhz: float,
+) -> Iterator[dict[str, Any]]:
+    """Rows of one tensor, or of one chain: a list of cases for each codec, raw first."""
+    for memory in places:
+        if memory != "real":
+            engine.device.set_memory(memory)  # type: ignore[attr-defined]
+        for endpoint in endpoints:
+            plain: dict[str, dict[str, Any]] = {}
+            for cases in by_codec:
+                ways = [way for way in _WAYS if cases[0].coding.codec in engine.capabilities.codecs_of(way)]
+                single = common["kind"] != CHAIN
+                for row in cases[0].run(endpoint, ways) if single else (run_chain(cases, endpoint, way) for way in ways):
+                    row |= {"memory": memory, "build": build, "clock_mhz": clock_mhz, "jobs": len(cases)}
+                    row["ddr_bytes"] = PORT_BYTES * (row["count_read_beats"] + row["count_write_beats"])
+                    reference = plain.setdefault(row["direction"], row)
+                    row |= {f"raw_job_{name}": reference[name] for name in ("cycles", "ddr_bytes")}
+                    yield _rates(dict(common) | row)
+
+
+def run_chain(cases: Sequence[Case], endpoint: Endpoint, direction: Direction) -> dict[str, Any]:
+    """Run tensors as one queue of jobs, in chains of at most :data:`CHAIN_BYTES`; returns what only this run has of a row."""
+    engine = cases[0].engine
+    sums: dict[str, int] = {}
+    right = True
+    left = list(cases)
+    while left:
+        count, size = 0, 0
+        while count < len(left) and (count == 0 or size + left[count].values.nbytes <= CHAIN_BYTES):
+            size += left[count].values.nbytes
+            count += 1
+        part, left = left[:count], left[count:]
+        with ExitStack() as stack:
+            results = engine.run_chain([stack.enter_context(case.job(endpoint, direction)) for case in part])
+        right = right and all(case.is_right(result) for case, result in zip(part, results, strict=True))
+        for name, number in results[0].counters.items():  # of the whole chain
+            before = sums.get(name, 0)
+            sums[name] = max(before, number) if name.startswith("PEAK_") else before + number
+    values, cycles = sum(len(case.values) for case in cases), sums["COUNT_CYCLES"]
+    row: dict[str, Any] = {"codec": cases[0].coding.codec, "direction": direction, "endpoint": endpoint}
+    row |= {"coded_bytes": sum(case.coded_bytes for case in cases), "cycles": cycles, "values_per_cycle": values / cycles, "ok": right}
+    return row | {name.lower(): number for name, number in sums.items()}
+
+
+def bound(engine: Engine, codec: str, direction: Direction, endpoint: Endpoint, ratio: float) -> float:
+    """Values a cycle that a build cannot exceed: those of its lanes, of its raw side, and of the memory port with data of this ratio."""
+    can = engine.capabilities
+    lanes = can.encode_lanes if direction == "compress" else can.decode_lanes
+    side = can.stream_bytes if (endpoint, direction) == ("stream", "decompress") else PORT_BYTES
+    return min(lanes * VALUES_PER_LANE.get(codec, 1), side, PORT_BYTES * ratio)
+
+
+def chain_rates(
+    tensors: Mapping[str, npt.NDArray[Any]],
+    engine: Engine,
+    *,
+    build: str = "",
+    codecs: Iterable[str] | None = None,
+    endpoints: Sequence[Endpoint] = ("stream",),
+    runs: Sequence[tuple[int, int]] = RUNS,
+    zeros: Mapping[str, int] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Rates of long tensors, and of chains of short ones beside them.
+
+    Parameters
+    ----------
+    tensors : mapping of str to numpy.ndarray
+        Where the values come from: each is cut into the tensors of a run, and repeated where it is too short.
+    engine, build, codecs, endpoints, zeros, progress
+        As of :func:`bandwidth`.
+    runs : sequence of (int, int)
+        Jobs of a chain and values of each; the first run is what `of_long` refers to.
+
+    Returns
+    -------
+    list of dict
+        One row a tensor, run, codec, direction and raw side: ``build, tensor, jobs, job_values, codec, direction, endpoint, values,
+        coded_bytes, ratio, cycles, values_per_cycle, of_bound`` (share of :func:`bound`), ``of_long`` (share of the first run's rate),
+        ``ok``, and the counters.
+
+    Raises
+    ------
+    InputError
+        As of :func:`bandwidth`.
+    """
+    if not engine.device.has_cycles:
+        raise InputError(f"device {engine.device.name!r} counts no cycles: it has no bandwidth")
+    rows: list[dict[str, Any]] = []
+    block_bytes = min(4096, engine.capabilities.block_bytes)
+    for tensor, values, _ in chosen(tensors, engine, network="", kinds=None, least_values=1, progress=progress):
+        for codec in known_codecs(engine, codecs):
+            long: dict[tuple[str, str], float] = {}
+            for jobs, size in runs:
+                pieces = np.resize(values, (min(jobs, _PIECES), size))
+                own = tensors[tensor].dtype
+                zero = (zeros or {}).get(tensor, 0)
+                cases = [Case.of(engine, piece.view(own), piece, codec, block_bytes=block_bytes, zero=zero) for piece in pieces]
+                cases = [cases[number % len(cases)] for number in range(jobs)]
+                for endpoint in endpoints:
+                    for way in _WAYS:
+                        if codec not in engine.capabilities.codecs_of(way):
+                            continue
+                        row: dict[str, Any] = {"build": build, "tensor": tensor, "jobs": jobs, "job_values": size, "values": jobs * size}
+                        row |= run_chain(cases, endpoint, way)
+                        row["ratio"] = row["values"] / row["coded_bytes"]
+                        rate = row["values_per_cycle"]
+                        row["of_bound"] = rate / bound(engine, codec, way, endpoint, row["ratio"])
+                        row["of_long"] = rate / long.setdefault((endpoint, way), rate)
+                        rows.append(row)
     return rows
 
 
@@ -123,14 +261,17 @@ def _rates(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def totals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Add up the tensors of each network and kind: a row for each codec, direction, raw side and memory; ``tensors`` is their number."""
+    """Add up the tensors of each network and kind: a row for each codec, direction, raw side and memory; ``tensors`` is their number.
+
+    A chain, whose kind is :data:`CHAIN`, is a row of its own.
+    """
     found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         found.setdefault(tuple(row[name] for name in _SHARED), []).append(row)
     return [
         _rates(
             dict(zip(_SHARED, key, strict=True))
-            | {"tensors": len(members), "ok": all(row["ok"] for row in members)}
+            | {"tensors": sum(row.get("jobs", 1) for row in members), "ok": all(row["ok"] for row in members)}
             | {name: sum(row[name] for row in members) for name in _SUMS}
         )
         for key, members in found.items()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .bench_software import coding_of
 from .codecs import CODECS, Coded, Coding, coded_size, encode
 from .device import Device
-from .engine import Direction, Endpoint, Engine, Result
+from .engine import Direction, Endpoint, Engine, Job, Result
 from .errors import InputError
 from .values import raw_image, unsigned_values
 
@@ -199,10 +199,21 @@ class Case:
                 else self.engine.decompress(self.expected, len(self.values), self.coding, sink=endpoint)
             )
             row = {"codec": self.coding.codec, "direction": direction, "endpoint": endpoint, "coded_bytes": self.coded_bytes}
-            row |= {"cycles": result.cycles, "values_per_cycle": result.values_per_cycle, "ok": self._is_right(result)}
+            row |= {"cycles": result.cycles, "values_per_cycle": result.values_per_cycle, "ok": self.is_right(result)}
             yield row | {name.lower(): count for name, count in result.counters.items()}
 
-    def _is_right(self, result: Result) -> bool:
+    def job(self, endpoint: Endpoint, direction: Direction) -> Job:
+        """Prepare a job with its data in place, for a queue; the caller closes it."""
+        if direction == "compress":
+            job = self.engine.compress_job(len(self.values), self.coding, source=endpoint)
+            job.load_values(self.values)
+        else:
+            job = self.engine.decompress_job(len(self.values), self.coding, len(self.expected.payload), sink=endpoint)
+            job.load_coded(self.expected)
+        return job
+
+    def is_right(self, result: Result) -> bool:
+        """Every byte is the model's."""
         if result.coded is not None:
             index, payload = self.expected.index, self.expected.payload
             return np.array_equal(result.coded.index, index) and np.array_equal(result.coded.payload, payload)

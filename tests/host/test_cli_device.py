@@ -372,6 +372,8 @@ def test_bandwidth_refusals(small, tmp_path):
     for options, words in (
         (["--memory", "ddr3"], "--memory goes with --build"),
         (["--device", "verilated", "--plot", tmp_path / "a.png"], "--plot goes with --build"),
+        (["--device", "verilated", "--chains"], "--chains goes with --build"),
+        (["--device", "verilated", "--build", "full", "--chains", "--memory", "ddr3"], "--chains measures on the ideal memory"),
         (["--build", "full"], "device software takes no --build"),
         (["--device", "verilated", "--build", "huge"], "no build 'huge'; cores/builds.toml has full, inference, small"),
         (["--device", "verilated", "--build", "full", "--memory", "sram"], "memory 'sram' is not one of both, ideal, ddr3"),

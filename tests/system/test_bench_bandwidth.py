@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from cases import codecs_of, sparse_values
 from shared_devices import SMALL_BUILD, settle, verilated
-from tensorpress.bench_bandwidth import bandwidth, draw, limits, memories_of, totals
+from tensorpress import bench_bandwidth
+from tensorpress.bench_bandwidth import CHAIN, bandwidth, bound, chain_rates, draw, limits, memories_of, totals
 from tensorpress.device.model import ModelDevice
 from tensorpress.engine import Engine
 from tensorpress.errors import InputError
@@ -52,6 +53,62 @@ def test_rows(engine: Engine, rows: list[dict[str, Any]]) -> None:
         coded = row["ddr_bytes"] - (row["raw_bytes"] if row["endpoint"] == "ddr" else 0)
         table = 64 if row["codec"] == "apack" else 0
         assert 0 <= coded - (row["coded_bytes"] - table) <= 24, row
+
+
+@pytest.mark.parametrize("most", [8 << 20, 10_000], ids=["one", "several"])
+def test_a_chain_beside_its_jobs(engine: Engine, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """One queue of tensors: hardly more cycles than the jobs one by one; the same bytes besides descriptors, statuses and tables."""
+    monkeypatch.setattr(bench_bandwidth, "CHAIN_BYTES", most)
+    tensors = {"a": sparse_values(5_000), "b": sparse_values(6_001, seed=3), "alone": sparse_values(700, seed=5)}
+    for codecs in (["zvc"], ["apack"]):
+        if codecs[0] not in codecs_of(engine):
+            continue
+        rows = bandwidth(
+            tensors,
+            engine,
+            clock_mhz=CLOCK,
+            codecs=codecs,
+            block_bytes=1024,
+            endpoints=("stream", "ddr"),
+            memories=["ideal"],
+            chain=["a", "b"],
+        )
+        assert [row["jobs"] for row in rows] == [1] * 24 + [2] * 8
+        for row in rows[24:]:
+            members = [
+                one
+                for one in rows[:24]
+                if one["tensor"] in ("a", "b") and all(one[name] == row[name] for name in ("codec", "direction", "endpoint"))
+            ]
+            assert len(members) == 2 and row["ok"] and row["tensor"] == row["kind"] == CHAIN
+            for name in ("values", "raw_bytes", "coded_bytes"):
+                assert row[name] == sum(one[name] for one in members)
+            assert row["cycles"] <= sum(one["cycles"] for one in members) + 250 * len(members)
+            tables = 2 if row["codec"] == "apack" else 0
+            assert row["ddr_bytes"] - sum(one["ddr_bytes"] for one in members) == 2 * (40 + 24) + 64 * tables
+            states = [row[f"count_lane_{state}"] for state in ("busy", "starved", "blocked", "idle")]
+            assert sum(states) == engine.capabilities.lanes * row["cycles"]
+        sums = totals(rows)
+        assert [row["tensors"] for row in sums] == [3] * 8 + [2] * 8
+
+
+def test_chain_rates(engine: Engine) -> None:
+    rows = chain_rates({"a": sparse_values(3_000)}, engine, build="one", codecs=["zvc"], runs=((1, 9_000), (20, 500)))
+    assert [(row["jobs"], row["direction"]) for row in rows] == [(1, "compress"), (1, "decompress"), (20, "compress"), (20, "decompress")]
+    for row in rows:
+        assert row["ok"] and row["values"] == (9_000 if row["jobs"] == 1 else 10_000)
+        assert row["of_bound"] == row["values_per_cycle"] / bound(engine, "zvc", row["direction"], "stream", row["ratio"])
+        long = next(one for one in rows if one["direction"] == row["direction"])
+        assert row["of_long"] == row["values_per_cycle"] / long["values_per_cycle"]
+    with ModelDevice() as model, pytest.raises(InputError, match="counts no cycles"):
+        chain_rates({"a": sparse_values(1000)}, Engine(model))
+
+
+def test_bound(engine: Engine) -> None:
+    assert bound(engine, "apack", "decompress", "stream", 9.0) == 1  # the lane
+    assert bound(engine, "zvc", "compress", "ddr", 9.0) == 4
+    assert bound(engine, "raw", "decompress", "stream", 0.5) == 4  # the port
+    assert bound(engine, "raw", "decompress", "stream", 9.0) == 8  # the raw side
 
 
 def test_totals(rows: list[dict[str, Any]]) -> None:

@@ -248,6 +248,12 @@ def bench(
             help="Clock of a board's PL or, with --build, of the engine. Default: that of the build.",
         ),
     ] = None,
+    chains: Annotated[
+        bool,
+        typer.Option(
+            "--chains", rich_help_panel=o.DEVICE, help="With --build: rates of long tensors, and of chains of short ones beside them."
+        ),
+    ] = False,
     bitstream: o.Bitstream = None,
     no_hwh: o.NoHwh = False,
     names: o.Names = None,
@@ -270,9 +276,11 @@ def bench(
     setup = Setup(lanes=lanes, latency=latency, build=build, clock=clock, bitstream=bitstream, hwh=False if no_hwh else None)
     check_device(device, setup, others=("software",))
     if build is None:
-        for option, value in (("memory", memory), ("endpoint", endpoint), ("clock", clock), ("plot", plot)):
+        for option, value in (("memory", memory), ("endpoint", endpoint), ("clock", clock), ("plot", plot), ("chains", chains or None)):
             if value is not None and not (option == "clock" and device.startswith("pynq")):
                 raise InputError(f"--{option} goes with --build")
+    elif chains and (memory not in (None, "ideal") or plot is not None):
+        raise InputError("--chains measures on the ideal memory and draws nothing: it takes no --memory ddr3 and no --plot")
     codecs = codec_names(codec, tuple(CODECS)) if codec else None
     report = Report(json)
     loaded = load_all(files or [DEMO_TENSORS], names=names, manifest=manifest, network=network, allow_nan=allow_nan, report=report)
@@ -280,7 +288,7 @@ def bench(
     if device == "software":
         software(report, tensors, codecs or [name for name in CODECS if name != "raw"])
         return
-    if not files and limit is None and names is None:
+    if not files and limit is None and names is None and not chains:
         tensors.append(long_tensor(tensors))
     if build is not None:
         clock_mhz = clock or engine_build(checkout("a named build"), build).clock_mhz
@@ -290,6 +298,9 @@ def bench(
             setup = replace(setup, clock=clock_mhz)
         with open_engine(device, setup) as engine:
             report.line(f"{t.device_line(engine)}. Build {build} at {clock_mhz:g} MHz.", style="bold")
+            if chains:
+                bandwidth.chains(report, engine, tensors, codecs, build=build, sides=sides, plan=plan)
+                return
             bandwidth.measure(
                 report, engine, tensors, codecs, build=build, clock_mhz=clock_mhz, places=places, sides=sides, plot=plot, plan=plan
             )
