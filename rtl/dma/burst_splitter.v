@@ -49,9 +49,20 @@ module burst_splitter #(
   reg [TAG_WIDTH-1:0] tag_q;
 
   reg last_q;  // words_q <= room_q
-  wire [5:0] s_end = {1'b0, s_words[4:0]} + {2'd0, s_address[6:3]};  // in words of the line, if they are less than 32
+
+  // Does a new command reach over the end of its line: words + first place > 16? In digits of two bits rather than with an adder, since the
+  // command may come straight from a memory.
+  wire [3:0] w = s_words[3:0];
+  wire [3:0] p = s_address[6:3];
+  wire high_over = w[3] && p[3] && (w[2] || p[2]);  // the upper digits make 5 or more
+  wire high_4 = (w[3] && p[3]) || ((w[3] || p[3]) && w[2] && p[2]);  // 4 or more
+  wire high_3 = w[3:2] == ~p[3:2];
+  wire low_over = w[1] && p[1] && (w[0] || p[0]);  // the lower digits make 5 or more
+  wire low_1 = |{w[1:0], p[1:0]};  // 1 or more
+  wire s_over = s_words[4] ? |{w, p} : high_over || (high_4 && low_1) || (high_3 && low_over);
+
   wire [5:0] limit = {room_q[4], !room_q[4], room_q[3:0]};  // room_q + 16, as room_q is 1..16
-  wire [4:0] s_room = 5'd16 - {1'b0, s_address[6:3]};
+  wire [4:0] s_room = {p == 4'd0, p[3] ^ |p[2:0], p[2] ^ |p[1:0], p[1] ^ p[0], p[0]};  // 16 - p
 
   assign s_ready = !valid_q || (m_ready && last_q);
 
@@ -61,7 +72,7 @@ module burst_splitter #(
       address_q <= s_address;
       words_q <= s_words;
       room_q <= s_room;
-      last_q <= s_words[15:5] == 11'd0 && s_end <= 6'd16;
+      last_q <= s_words[15:5] == 11'd0 && !s_over;
       tag_q <= s_tag;
     end else if (m_ready) begin
       address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};

@@ -60,7 +60,6 @@ module read_master #(
     output wire                     m_axi_rready
 );
 
-  localparam QUEUE = 4;  // commands
   localparam BURSTS = 1 << $clog2(OUTSTANDING);
 
   generate
@@ -69,94 +68,36 @@ module read_master #(
     end
   endgenerate
 
-  wire drop = rst || halt;
-
-  // Commands, cut into bursts.
-  wire command_valid, command_ready;
-  wire [ADDRESS_WIDTH-1:0] command_address;
-  wire [15:0] command_words;
-  wire [TAG_WIDTH-1:0] command_tag;
-  wire [$clog2(QUEUE):0] unused_level, unused_peak;
-
-  fifo #(
-      .WIDTH(ADDRESS_WIDTH + 16 + TAG_WIDTH),
-      .DEPTH(QUEUE)
-  ) u_commands (
-      .clk(clk),
-      .rst(drop),
-      .s_valid(s_cmd_valid),
-      .s_ready(s_cmd_ready),
-      .s_data({s_cmd_address, s_cmd_words, s_cmd_tag}),
-      .m_valid(command_valid),
-      .m_ready(command_ready),
-      .m_data({command_address, command_words, command_tag}),
-      .level(unused_level),
-      .peak(unused_peak)
-  );
-
-  wire burst_valid, burst_ready, burst_last;
-  wire [ADDRESS_WIDTH-1:0] burst_address;
-  wire [4:0] burst_beats;
+  wire issue, burst_last, issuer_active;
+  wire [3:0] unused_length, arlen;
   wire [TAG_WIDTH-1:0] burst_tag;
-
-  burst_splitter #(
-      .ADDRESS_WIDTH(ADDRESS_WIDTH),
-      .TAG_WIDTH(TAG_WIDTH)
-  ) u_splitter (
-      .clk(clk),
-      .rst(drop),
-      .s_valid(command_valid),
-      .s_ready(command_ready),
-      .s_address(command_address),
-      .s_words(command_words),
-      .s_tag(command_tag),
-      .m_valid(burst_valid),
-      .m_ready(burst_ready),
-      .m_address(burst_address),
-      .m_beats(burst_beats),
-      .m_tag(burst_tag),
-      .m_last(burst_last)
-  );
-
-  localparam [31:0] LAST_PLACE = OUTSTANDING - 1;
-  wire unused_place = |LAST_PLACE[31:5];
-
-  // Issue.
-  reg arvalid_q;
-  reg [ADDRESS_WIDTH-1:0] araddr_q;
-  reg [3:0] arlen_q;
-  reg [4:0] outstanding_q;
-  reg full_q;  // outstanding_q is OUTSTANDING
-
-  wire [4:0] burst_length = burst_beats - 5'd1;
-  wire unused_length = burst_length[4];
   wire finish = m_axi_rvalid && m_axi_rlast;
 
-  assign burst_ready = (!arvalid_q || m_axi_arready) && !full_q && !halt;
-  wire issue = burst_valid && burst_ready;
-
-  always @(posedge clk) begin
-    if (issue) begin
-      arvalid_q <= 1'b1;
-      araddr_q  <= burst_address;
-      arlen_q   <= burst_length[3:0];
-    end else if (m_axi_arready) begin
-      arvalid_q <= 1'b0;
-    end
-    if (issue && !finish) begin
-      outstanding_q <= outstanding_q + 5'd1;
-      full_q <= outstanding_q == LAST_PLACE[4:0];
-    end
-    if (finish && !issue) begin
-      outstanding_q <= outstanding_q - 5'd1;
-      full_q <= 1'b0;
-    end
-    if (rst) begin
-      arvalid_q <= 1'b0;
-      outstanding_q <= 5'd0;
-      full_q <= 1'b0;
-    end
-  end
+  burst_issuer #(
+      .ADDRESS_WIDTH(ADDRESS_WIDTH),
+      .TAG_WIDTH(TAG_WIDTH),
+      .OUTSTANDING(OUTSTANDING)
+  ) u_issuer (
+      .clk(clk),
+      .rst(rst),
+      .halt(halt),
+      .s_cmd_valid(s_cmd_valid),
+      .s_cmd_ready(s_cmd_ready),
+      .s_cmd_address(s_cmd_address),
+      .s_cmd_words(s_cmd_words),
+      .s_cmd_tag(s_cmd_tag),
+      .issue(issue),
+      .issue_length(unused_length),
+      .issue_tag(burst_tag),
+      .issue_last(burst_last),
+      .finish(finish),
+      .a_valid(m_axi_arvalid),
+      .a_ready(m_axi_arready),
+      .a_address(m_axi_araddr),
+      .a_length(arlen),
+      .active(issuer_active),
+      .outstanding(outstanding)
+  );
 
   // What the bursts on the way are.
   wire info_last;
@@ -208,18 +149,15 @@ module read_master #(
   assign beats_valid = data_valid_q;
   assign error = error_q;
   assign error_response = response_q;
-  assign outstanding = {3'd0, outstanding_q};
-  assign idle = !(command_valid || burst_valid || arvalid_q || |outstanding_q || data_valid_q);
+  assign idle = !(issuer_active || data_valid_q);
 
   assign m_axi_arid = 1'b0;
-  assign m_axi_araddr = araddr_q;
-  assign m_axi_arlen = {4'd0, arlen_q};
+  assign m_axi_arlen = {4'd0, arlen};
   assign m_axi_arsize = 3'd3;
   assign m_axi_arburst = 2'b01;
   assign m_axi_arlock = 1'b0;
   assign m_axi_arcache = 4'b0011;
   assign m_axi_arprot = 3'b000;
-  assign m_axi_arvalid = arvalid_q;
   assign m_axi_rready = 1'b1;
 
 endmodule

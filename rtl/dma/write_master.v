@@ -65,7 +65,6 @@ module write_master #(
     output wire                     m_axi_bready
 );
 
-  localparam QUEUE = 4;  // commands
   localparam BURSTS = 1 << $clog2(OUTSTANDING);
 
   generate
@@ -74,96 +73,37 @@ module write_master #(
     end
   endgenerate
 
-  wire drop = rst || halt;
-
-  // Commands, cut into bursts.
-  wire command_valid, command_ready;
-  wire [ADDRESS_WIDTH-1:0] command_address;
-  wire [15:0] command_words;
-  wire [7:0] command_strobe;
-  wire [1:0] command_mark;
-  wire [$clog2(QUEUE):0] unused_level, unused_peak;
-
-  fifo #(
-      .WIDTH(ADDRESS_WIDTH + 26),
-      .DEPTH(QUEUE)
-  ) u_commands (
-      .clk(clk),
-      .rst(drop),
-      .s_valid(s_cmd_valid),
-      .s_ready(s_cmd_ready),
-      .s_data({s_cmd_address, s_cmd_words, s_cmd_last_strobe, s_cmd_mark}),
-      .m_valid(command_valid),
-      .m_ready(command_ready),
-      .m_data({command_address, command_words, command_strobe, command_mark}),
-      .level(unused_level),
-      .peak(unused_peak)
-  );
-
-  wire burst_valid, burst_ready, burst_last;
-  wire [ADDRESS_WIDTH-1:0] burst_address;
-  wire [4:0] burst_beats;
+  wire issue, burst_last, issuer_active;
+  wire [3:0] burst_length, awlen;
   wire [7:0] burst_strobe;
   wire [1:0] burst_mark;
-
-  burst_splitter #(
-      .ADDRESS_WIDTH(ADDRESS_WIDTH),
-      .TAG_WIDTH(10)
-  ) u_splitter (
-      .clk(clk),
-      .rst(drop),
-      .s_valid(command_valid),
-      .s_ready(command_ready),
-      .s_address(command_address),
-      .s_words(command_words),
-      .s_tag({command_strobe, command_mark}),
-      .m_valid(burst_valid),
-      .m_ready(burst_ready),
-      .m_address(burst_address),
-      .m_beats(burst_beats),
-      .m_tag({burst_strobe, burst_mark}),
-      .m_last(burst_last)
-  );
-
-  localparam [31:0] LAST_PLACE = OUTSTANDING - 1;
-  wire unused_place = |LAST_PLACE[31:5];
-
-  // Issue.
-  reg awvalid_q;
-  reg [ADDRESS_WIDTH-1:0] awaddr_q;
-  reg [3:0] awlen_q;
-  reg [4:0] outstanding_q;
-  reg full_q;  // outstanding_q is OUTSTANDING
-
-  wire [4:0] burst_length = burst_beats - 5'd1;
-  wire unused_length = burst_length[4];
   wire finish = m_axi_bvalid;
 
-  assign burst_ready = (!awvalid_q || m_axi_awready) && !full_q && !halt;
-  wire issue = burst_valid && burst_ready;
-
-  always @(posedge clk) begin
-    if (issue) begin
-      awvalid_q <= 1'b1;
-      awaddr_q  <= burst_address;
-      awlen_q   <= burst_length[3:0];
-    end else if (m_axi_awready) begin
-      awvalid_q <= 1'b0;
-    end
-    if (issue && !finish) begin
-      outstanding_q <= outstanding_q + 5'd1;
-      full_q <= outstanding_q == LAST_PLACE[4:0];
-    end
-    if (finish && !issue) begin
-      outstanding_q <= outstanding_q - 5'd1;
-      full_q <= 1'b0;
-    end
-    if (rst) begin
-      awvalid_q <= 1'b0;
-      outstanding_q <= 5'd0;
-      full_q <= 1'b0;
-    end
-  end
+  burst_issuer #(
+      .ADDRESS_WIDTH(ADDRESS_WIDTH),
+      .TAG_WIDTH(10),
+      .OUTSTANDING(OUTSTANDING)
+  ) u_issuer (
+      .clk(clk),
+      .rst(rst),
+      .halt(halt),
+      .s_cmd_valid(s_cmd_valid),
+      .s_cmd_ready(s_cmd_ready),
+      .s_cmd_address(s_cmd_address),
+      .s_cmd_words(s_cmd_words),
+      .s_cmd_tag({s_cmd_last_strobe, s_cmd_mark}),
+      .issue(issue),
+      .issue_length(burst_length),
+      .issue_tag({burst_strobe, burst_mark}),
+      .issue_last(burst_last),
+      .finish(finish),
+      .a_valid(m_axi_awvalid),
+      .a_ready(m_axi_awready),
+      .a_address(m_axi_awaddr),
+      .a_length(awlen),
+      .active(issuer_active),
+      .outstanding(outstanding)
+  );
 
   // Bursts whose beats are still to come.
   wire info_valid;
@@ -186,7 +126,7 @@ module write_master #(
       .rst(rst),
       .s_valid(issue),
       .s_ready(unused_info_ready),
-      .s_data({burst_length[3:0], burst_last ? burst_strobe : 8'hFF}),
+      .s_data({burst_length, burst_last ? burst_strobe : 8'hFF}),
       .m_valid(info_valid),
       .m_ready(w_take && w_last),
       .m_data({info_length, info_strobe}),
@@ -258,18 +198,15 @@ module write_master #(
   assign error_response = response_q;
   assign mark = mark_q;
   assign beat = w_beat_q;
-  assign outstanding = {3'd0, outstanding_q};
-  assign idle = !(command_valid || burst_valid || awvalid_q || |outstanding_q || error_q);
+  assign idle = !(issuer_active || error_q);
 
   assign m_axi_awid = 1'b0;
-  assign m_axi_awaddr = awaddr_q;
-  assign m_axi_awlen = {4'd0, awlen_q};
+  assign m_axi_awlen = {4'd0, awlen};
   assign m_axi_awsize = 3'd3;
   assign m_axi_awburst = 2'b01;
   assign m_axi_awlock = 1'b0;
   assign m_axi_awcache = 4'b0011;
   assign m_axi_awprot = 3'b000;
-  assign m_axi_awvalid = awvalid_q;
   assign m_axi_bready = 1'b1;
 
 endmodule

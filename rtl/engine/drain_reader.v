@@ -143,8 +143,12 @@ module drain_reader #(
     wire [INFO_WIDTH-1:0] info_out = info_q[STAGES*INFO_WIDTH-1-:INFO_WIDTH];
     wire valid_out = valid_q[STAGES-1];
     wire final_out = info_out[15];
-    wire index_out = info_out[10];
-    wire [3:0] lane_out = info_out[3:0];
+
+    // whose word comes out: decoded a cycle before
+    wire index_soon = info_q[(STAGES-2)*INFO_WIDTH+10];
+    wire [16:0] lane_soon = 17'd1 << info_q[(STAGES-2)*INFO_WIDTH+:4];
+    reg index_out_q;
+    reg [LANES-1:0] lane_out_q;
 
     assign index_address = info_out[9:4];
 
@@ -152,6 +156,8 @@ module drain_reader #(
         drain_address <= address_q;
         drain_last    <= final_word;
         info_q        <= {info_q[(STAGES-1)*INFO_WIDTH-1:0], info};
+        index_out_q   <= index_soon;
+        lane_out_q    <= index_soon ? {LANES{1'b0}} : lane_soon[LANES-1:0];
         if (rst) begin
             drain_enable <= {LANES{1'b0}};
             valid_q      <= {STAGES{1'b0}};
@@ -166,9 +172,9 @@ module drain_reader #(
 
     always @* begin
         lane_data = {64 * WORDS{1'b0}};
-        lane_data[63:0] = {64{index_out}} & index_data;
+        lane_data[63:0] = {64{index_out_q}} & index_data;
         for (i = 0; i < LANES; i = i + 1)
-            lane_data = lane_data | ({64 * WORDS{!index_out && lane_out == i[3:0]}} & drain_data[64*WORDS*i+:64*WORDS]);
+            lane_data = lane_data | ({64 * WORDS{lane_out_q[i]}} & drain_data[64*WORDS*i+:64*WORDS]);
     end
 
     reg word_valid_q, word_last_q, word_stream_q, word_both_q, over_q;
@@ -187,7 +193,7 @@ module drain_reader #(
             over_q       <= 1'b0;
         end else begin
             word_valid_q <= valid_out;
-            if (valid_out && final_out && !index_out) begin
+            if (valid_out && final_out && !index_out_q) begin
                 blocks <= over_q ? 32'd1 : blocks + 1'b1;
                 over_q <= info_out[14];
             end
@@ -216,7 +222,7 @@ module drain_reader #(
     assign over = over_q;
     assign idle = !next_valid && !active_q && credit_q == PLACES;
 
-    wire unused = &{1'b0, place, level, peak, queue_level, queue_peak, lane_here[16:LANES]};
+    wire unused = &{1'b0, place, level, peak, queue_level, queue_peak, lane_here[16:LANES], lane_soon[16:LANES], info_out[10], info_out[3:0]};
 
 endmodule
 

@@ -131,10 +131,9 @@ module drain_sequencer #(
             end
     end
 
-    wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
     // a subtraction's borrow: with 16 lanes a comparison would be one with a constant result
     wire [4:0] lanes_left = (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]) - {1'b0, lane_q};
-    wire lane_over = state_q == IDLE || lanes_left[4];
+    reg last_lane_q, lane_over_q;  // of the cycle before: the lane stands for longer than that
     wire to_ddr = !job_decompress || !job_stream;
     wire batch_full = batch_count_q == BATCH || last_q;
     wire [15:0] words_16 = {{(16 - WORDS_WIDTH) {1'b0}}, words_q};
@@ -203,6 +202,8 @@ module drain_sequencer #(
 
     always @(posedge clk) begin
         lane_done_q <= valid_here && state_q == TAKE;
+        last_lane_q <= lanes_left == 5'd0;
+        lane_over_q <= lanes_left[4];
         error_code  <= job_decompress ? `ERROR_CORRUPT_BLOCK : `ERROR_PAYLOAD_FULL;
         if (state_q != STATUS_WRITE && state_q != STATUS_READ) back_q <= state_q;
         case (state_q)
@@ -210,7 +211,7 @@ module drain_sequencer #(
             if (start_q || go) begin
                 left_q            <= job_values;
                 block_q           <= 32'd0;
-                if (lane_over) begin
+                if (state_q == IDLE || lane_over_q) begin  // in the second of two cycles it is that of this job
                     lane_q      <= 4'd0;
                     lane_here_q <= FIRST_LANE[LANES-1:0];
                 end
@@ -259,8 +260,8 @@ module drain_sequencer #(
             end
             NEXT: begin
                 block_q <= block_q + 1'b1;
-                lane_q  <= last_lane ? 4'd0 : lane_q + 1'b1;
-                lane_here_q <= last_lane ? FIRST_LANE[LANES-1:0] : lane_here_q << 1;
+                lane_q  <= last_lane_q ? 4'd0 : lane_q + 1'b1;
+                lane_here_q <= last_lane_q ? FIRST_LANE[LANES-1:0] : lane_here_q << 1;
             end
             default: ;
         endcase
@@ -272,7 +273,7 @@ module drain_sequencer #(
     always @(posedge clk)
         if (state_q == ENTRY) index_ring[ring_q] <= {raw_q, 1'b0, entry_b_words, entry_a_words, payload_words};
 
-    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5], lanes_left[3:0]};
+    wire unused = &{1'b0, FIRST_LANE[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5]};
 
 endmodule
 

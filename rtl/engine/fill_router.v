@@ -38,6 +38,9 @@ module fill_router #(
     wire [16:0] lane_here = 17'd1 << tag[3:0];
     wire [2:0] tail = tag[6:4];
 
+    reg [31:0] blocks_more_q;  // blocks + 1, so that the choice of the job and the carry do not follow each other
+    wire same_job = job == tag[11:7];
+
     reg [7:0] keep;
 
     always @* begin
@@ -57,14 +60,21 @@ module fill_router #(
 
     always @(posedge clk) begin
         if (rst) begin
-            fill_valid <= {LANES{1'b0}};
-            job        <= 5'd0;
-            blocks     <= 32'd0;
+            fill_valid    <= {LANES{1'b0}};
+            job           <= 5'd0;
+            blocks        <= 32'd0;
+            blocks_more_q <= 32'd1;
         end else begin
             fill_valid <= valid ? lane_here[LANES-1:0] : {LANES{1'b0}};
             if (valid) begin
-                job    <= tag[11:7];
-                blocks <= (job == tag[11:7] ? blocks : 32'd0) + {31'd0, last};
+                job <= tag[11:7];
+                if (!same_job) begin
+                    blocks        <= {31'd0, last};
+                    blocks_more_q <= last ? 32'd2 : 32'd1;
+                end else if (last) begin
+                    blocks        <= blocks_more_q;
+                    blocks_more_q <= blocks_more_q + 32'd1;
+                end
             end
         end
         fill_data <= data & {

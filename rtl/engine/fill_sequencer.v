@@ -89,9 +89,10 @@ module fill_sequencer #(
 
     // a subtraction's borrow: with 16 lanes a comparison would be one with a constant result
     wire [4:0] lanes_left = (job_decompress ? LAST_DECODE_LANE[4:0] : LAST_ENCODE_LANE[4:0]) - {1'b0, lane_q};
-    wire last_lane = lane_q == (job_decompress ? LAST_DECODE_LANE[3:0] : LAST_ENCODE_LANE[3:0]);
+    reg last_lane_q, lane_over_q;  // of the cycle before: the lane stands for longer than that
     wire [15:0] values_16 = {{(16 - VALUES_WIDTH) {1'b0}}, values_q};
     wire [16:0] lane_here = 17'd1 << lane_q;
+    reg [LANES-1:0] lane_here_q;
     wire give = state_q == GIVE && lane_ready_q;
     wire command = (read_valid && read_ready) || (stream_valid && stream_ready);
 
@@ -139,13 +140,16 @@ module fill_sequencer #(
             error      <= 1'b0;
         end else begin
             state_q    <= state_d;
-            task_valid <= give && !halt ? lane_here[LANES-1:0] : {LANES{1'b0}};
+            task_valid <= give && !halt ? lane_here_q : {LANES{1'b0}};
             error      <= state_q == CHECK && (malformed_q || too_large_q || outside_q) && !halt;
         end
     end
 
     always @(posedge clk) begin
-        lane_ready_q <= |(task_ready & lane_here[LANES-1:0]);
+        lane_here_q  <= lane_here[LANES-1:0];
+        lane_ready_q <= |(task_ready & lane_here_q);
+        last_lane_q  <= lanes_left == 5'd0;
+        lane_over_q  <= lanes_left[4];
         error_code   <= malformed_q ? `ERROR_INDEX_MALFORMED : too_large_q ? `ERROR_BLOCK_TOO_LARGE : `ERROR_INDEX_OUT_OF_BOUNDS;
         case (state_q)
             IDLE, DONE:
@@ -154,9 +158,10 @@ module fill_sequencer #(
                 address_q     <= job_raw_address;
                 block_q       <= 32'd0;
                 payload_words <= 32'd0;
-                if (state_q == IDLE || lanes_left[4]) lane_q <= 4'd0;
+                if (state_q == IDLE) lane_q <= 4'd0;
             end
             MEASURE: begin
+                if (lane_over_q) lane_q <= 4'd0;  // the job before was of the direction with more lanes
                 last_q   <= left_q <= {14'd0, job_block_values};
                 values_q <= left_q <= {14'd0, job_block_values} ? left_q[VALUES_WIDTH-1:0] : job_block_values[VALUES_WIDTH-1:0];
             end
@@ -179,7 +184,7 @@ module fill_sequencer #(
             if (command) begin
                 left_q        <= left_q - {{(29 - VALUES_WIDTH) {1'b0}}, values_q};
                 block_q       <= block_q + 1'b1;
-                lane_q        <= last_lane ? 4'd0 : lane_q + 1'b1;
+                lane_q        <= last_lane_q ? 4'd0 : lane_q + 1'b1;
                 payload_words <= payload_words + {16'd0, words_q};
                 if (!job_decompress) address_q <= address_q + {13'd0, words_q, 3'b000};
             end
@@ -187,7 +192,7 @@ module fill_sequencer #(
         endcase
     end
 
-    wire unused = &{1'b0, lane_here[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5], lanes_left[3:0]};
+    wire unused = &{1'b0, lane_here[16:LANES], LAST_ENCODE_LANE[31:5], LAST_DECODE_LANE[31:5]};
 
 endmodule
 

@@ -153,18 +153,21 @@ module job_end (
     // Last words that were taken, and not yet accounted for. A write error behind such a mark is that of a later job.
     reg [5:0] memory_marks_q, stream_marks_q, marks_before_error_q;
     reg memory_there_q, stream_there_q;
+    reg memory_next_q, stream_next_q;  // a job that went there has ended: accounted for a cycle later, long before RUN looks
     wire next = state_q == NEXT;
 
     always @(posedge clk) begin
+        memory_next_q <= next && !drained_stream;
+        stream_next_q <= next && drained_stream;
         if (rst || clear) begin
             memory_marks_q <= 6'd0;
             stream_marks_q <= 6'd0;
         end else begin
-            memory_marks_q <= memory_marks_q + {5'd0, mark_memory} - {5'd0, next && !drained_stream};
-            stream_marks_q <= stream_marks_q + {5'd0, mark_stream} - {5'd0, next && drained_stream};
+            memory_marks_q <= memory_marks_q + {5'd0, mark_memory} - {5'd0, memory_next_q};
+            stream_marks_q <= stream_marks_q + {5'd0, mark_stream} - {5'd0, stream_next_q};
         end
-        if (!write_q) marks_before_error_q <= memory_marks_q - {5'd0, next && !drained_stream};
-        else if (next && !drained_stream) marks_before_error_q <= marks_before_error_q - 1'b1;
+        if (!write_q) marks_before_error_q <= memory_marks_q - {5'd0, memory_next_q};
+        else if (memory_next_q) marks_before_error_q <= marks_before_error_q - 1'b1;
         memory_there_q <= memory_marks_q != 6'd0;
         stream_there_q <= stream_marks_q != 6'd0;
     end

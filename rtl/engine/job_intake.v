@@ -95,11 +95,13 @@ module job_intake #(
     reg [31:0] values_q, address_q, next_q;
     reg [15:0] block_values_q;
     reg queued_q, last_q, interrupt_q, asked_q;
-    reg [4:0] ahead_q;  // jobs on their way
+    reg [4:0] ahead_q;  // jobs on their way, as of the cycle before
+    reg waited_q;  // WAIT was there in the cycle before: ahead_q counts the last job
     reg [32:0] raw_end_q, index_end_q;
     reg [35:0] payload_end_q;
     reg [22:0] most_entries_q;
     reg partial_q;  // the last 128 values are not all there
+    reg raw_past_q, payload_past_q;  // past the end of the address space
 
     // ends of the regions: these run freely, and are there when COMPARE looks at them
     always @(posedge clk) begin
@@ -108,6 +110,8 @@ module job_intake #(
         most_entries_q <= {1'b0, job_values[28:7]} + {22'd0, partial_q};
         index_end_q    <= {1'b0, job_index_address} + {7'd0, most_entries_q, 3'b000};
         payload_end_q  <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
+        raw_past_q     <= raw_end_q > 33'h1_0000_0000;
+        payload_past_q <= payload_end_q > 36'h1_0000_0000;
     end
 
     // what is wrong with the job
@@ -118,9 +122,9 @@ module job_intake #(
         if (state_q == COMPARE) begin
             bad_length_q <= values_q == 32'd0 || values_q > 32'h1000_0000;
             bad_block_q <= block_values_q == 16'd0 || block_values_q[6:0] != 7'd0 || block_values_q > BLOCK_LIMIT[15:0];
-            bad_address_q <= (!job_stream && (job_raw_address[2:0] != 3'd0 || raw_end_q > 33'h1_0000_0000))
+            bad_address_q <= (!job_stream && (job_raw_address[2:0] != 3'd0 || raw_past_q))
                 || job_index_address[2:0] != 3'd0 || index_end_q > 33'h1_0000_0000
-                || job_payload_address[2:0] != 3'd0 || payload_end_q > 36'h1_0000_0000;
+                || job_payload_address[2:0] != 3'd0 || payload_past_q;
             bad_codec_q <= job_decompress ? !DECODERS[{1'b0, job_codec}] : !ENCODERS[{1'b0, job_codec}];
         end
 
@@ -132,7 +136,7 @@ module job_intake #(
             IDLE:    if (start) state_d = SUM;
                      else if (start_queue) state_d = WAIT;
             WAIT:    if (misplaced) state_d = REFUSED;
-                     else if (ahead_q < MOST) state_d = FETCH;
+                     else if (waited_q && ahead_q < MOST) state_d = FETCH;
             FETCH:   if (fetch_done) state_d = fetch_error ? REFUSED : SUM;
             SUM:     state_d = ADD;
             ADD:     state_d = SETTLE;
@@ -155,8 +159,6 @@ module job_intake #(
     assign error         = state_q == REFUSED;
     assign fetch_address = address_q;
 
-    wire [4:0] following = state_q == NEXT && !last_q ? job + 5'd1 : job;
-
     // Which jobs are on their way. A job's entry is written when its number is the next one, long before its end.
     reg [35:0] entries[0:31];
     reg [4:0] end_job_q;
@@ -171,14 +173,16 @@ module job_intake #(
             asked_q   <= 1'b0;
             job       <= 5'd0;
             ahead_q   <= 5'd0;
+            waited_q  <= 1'b0;
             end_job_q <= 5'd0;
         end else begin
             state_q   <= state_d;
             fetch_go  <= state_q == WAIT && state_d == FETCH;
             asked_q   <= state_q == TABLE;
+            waited_q  <= state_q == WAIT;
             end_job_q <= end_job;
-            ahead_q   <= following - end_job_q;
-            job       <= following;
+            ahead_q   <= job - end_job_q;
+            if (state_q == NEXT && !last_q) job <= job + 5'd1;
         end
     end
 

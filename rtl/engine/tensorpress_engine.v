@@ -694,18 +694,27 @@ module tensorpress_engine #(
     // Words of blocks come from memory or from the stream, one at a time: the other waits until what was asked for has come.
     reg [5:0] reads_open_q, streams_open_q;  // blocks
     reg reads_closed_q, streams_closed_q;
+    reg read_asked_q, stream_asked_q, read_came_q, stream_came_q;  // counted a cycle later
     wire block_arrived, stream_arrived;
 
     always @(posedge clk) begin
         if (clear_q) begin
+            read_asked_q   <= 1'b0;
+            stream_asked_q <= 1'b0;
+            read_came_q    <= 1'b0;
+            stream_came_q  <= 1'b0;
             reads_open_q   <= 6'd0;
             streams_open_q <= 6'd0;
         end else begin
-            reads_open_q   <= reads_open_q + {5'd0, block_read_valid && block_read_ready} - {5'd0, block_arrived};
-            streams_open_q <= streams_open_q + {5'd0, stream_cmd_valid && stream_cmd_ready} - {5'd0, stream_arrived};
+            read_asked_q   <= block_read_valid && block_read_ready;
+            stream_asked_q <= stream_cmd_valid && stream_cmd_ready;
+            read_came_q    <= block_arrived;
+            stream_came_q  <= stream_arrived;
+            reads_open_q   <= reads_open_q + {5'd0, read_asked_q} - {5'd0, read_came_q};
+            streams_open_q <= streams_open_q + {5'd0, stream_asked_q} - {5'd0, stream_came_q};
         end
-        reads_closed_q   <= reads_open_q == 6'd0 && !block_read_valid;
-        streams_closed_q <= streams_open_q == 6'd0 && !stream_cmd_valid;
+        reads_closed_q   <= reads_open_q == 6'd0 && !read_asked_q && !block_read_valid;
+        streams_closed_q <= streams_open_q == 6'd0 && !stream_asked_q && !stream_cmd_valid;
     end
 
     // the next job before the index before blocks, but a command once shown stays

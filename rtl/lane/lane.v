@@ -580,14 +580,19 @@ module lane #(
     // What the lane does with its time
 
     wire waits = occupied_q == coded_q;  // nothing to code
-    wire hungry = state_q == RUN ? (feed_b_tready && !feed_b_tvalid && !feed_b_end) || (feed_a_tready && !feed_a_tvalid && !feed_a_end)
-                                 : state_q == WAIT_FULL && !code_full && !fill_valid;
+    reg nothing_q, waits_q, hungry_a_q, hungry_b_q, hungry_fill_q;
 
     always @(posedge clk) begin
-        is_idle    <= rst || occupied_q == 2'b00;
-        is_blocked <= !rst && occupied_q != 2'b00 && waits;
-        is_starved <= !rst && !waits && hungry;
-        is_busy    <= !rst && !waits && !hungry;
+        nothing_q     <= rst || occupied_q == 2'b00;
+        waits_q       <= rst || waits;
+        hungry_a_q    <= feed_a_tready && !feed_a_tvalid && !feed_a_end;
+        hungry_b_q    <= feed_b_tready && !feed_b_tvalid && !feed_b_end;
+        hungry_fill_q <= state_q == WAIT_FULL && !code_full && !fill_valid;
+        // a cycle later, so that the coder's handshakes end in a register of their own
+        is_idle    <= rst || nothing_q;
+        is_blocked <= !rst && !nothing_q && waits_q;
+        is_starved <= !rst && !waits_q && (hungry_a_q || hungry_b_q || hungry_fill_q);
+        is_busy    <= !rst && !waits_q && !(hungry_a_q || hungry_b_q || hungry_fill_q);
     end
 
 endmodule
