@@ -101,7 +101,7 @@ module job_intake #(
     reg [35:0] payload_end_q;
     reg [22:0] most_entries_q;
     reg partial_q;  // the last 128 values are not all there
-    reg raw_past_q, payload_past_q;  // past the end of the address space
+    reg raw_past_q, index_past_q, payload_past_q;  // past the end of the address space
 
     // ends of the regions: these run freely, and are there when COMPARE looks at them
     always @(posedge clk) begin
@@ -111,19 +111,21 @@ module job_intake #(
         index_end_q    <= {1'b0, job_index_address} + {7'd0, most_entries_q, 3'b000};
         payload_end_q  <= {4'd0, job_payload_address} + {1'b0, job_payload_words, 3'b000};
         raw_past_q     <= raw_end_q > 33'h1_0000_0000;
+        index_past_q   <= index_end_q > 33'h1_0000_0000;  // there in CHECK, the others in COMPARE
         payload_past_q <= payload_end_q > 36'h1_0000_0000;
     end
 
     // what is wrong with the job
     reg bad_length_q, bad_block_q, bad_address_q, bad_codec_q;
-    wire bad = bad_length_q || bad_block_q || bad_address_q || bad_codec_q;
+    wire bad_address = bad_address_q || index_past_q;
+    wire bad = bad_length_q || bad_block_q || bad_address || bad_codec_q;
 
     always @(posedge clk)
         if (state_q == COMPARE) begin
             bad_length_q <= values_q == 32'd0 || values_q > 32'h1000_0000;
             bad_block_q <= block_values_q == 16'd0 || block_values_q[6:0] != 7'd0 || block_values_q > BLOCK_LIMIT[15:0];
             bad_address_q <= (!job_stream && (job_raw_address[2:0] != 3'd0 || raw_past_q))
-                || job_index_address[2:0] != 3'd0 || index_end_q > 33'h1_0000_0000
+                || job_index_address[2:0] != 3'd0
                 || job_payload_address[2:0] != 3'd0 || payload_past_q;
             bad_codec_q <= job_decompress ? !DECODERS[{1'b0, job_codec}] : !ENCODERS[{1'b0, job_codec}];
         end
@@ -236,7 +238,7 @@ module job_intake #(
             CHECK:
             if (bad_length_q) error_code <= `ERROR_BAD_LENGTH;
             else if (bad_block_q) error_code <= `ERROR_BAD_BLOCK;
-            else if (bad_address_q) error_code <= `ERROR_BAD_ADDRESS;
+            else if (bad_address) error_code <= `ERROR_BAD_ADDRESS;
             else error_code <= `ERROR_UNSUPPORTED_CODEC;
             TABLE: error_code <= `ERROR_BAD_TABLE;
             NEXT:  if (!last_q) address_q <= next_q;
