@@ -112,11 +112,14 @@ module write_master #(
   wire unused_info_ready;
   wire [$clog2(BURSTS):0] unused_info_level, unused_info_peak;
 
-  reg [3:0] beat_q;  // number of the beat in its burst
+  // The burst whose beats are being taken.
+  reg active_q, last_q;
+  reg [3:0] left_q;  // beats after this one
+  reg [7:0] strobe_q;  // of the last beat
 
   wire w_ready;
-  wire w_last = beat_q == info_length;
   wire w_take = s_data_valid && s_data_ready;
+  wire load = !active_q || (w_take && last_q);
 
   fifo #(
       .WIDTH(12),
@@ -128,7 +131,7 @@ module write_master #(
       .s_ready(unused_info_ready),
       .s_data({burst_length, burst_last ? burst_strobe : 8'hFF}),
       .m_valid(info_valid),
-      .m_ready(w_take && w_last),
+      .m_ready(load),
       .m_data({info_length, info_strobe}),
       .level(unused_info_level),
       .peak(unused_info_peak)
@@ -156,11 +159,19 @@ module write_master #(
   );
 
   // Data.
-  assign s_data_ready = info_valid && w_ready;
+  assign s_data_ready = active_q && w_ready;
 
   always @(posedge clk) begin
-    if (w_take) beat_q <= w_last ? 4'd0 : beat_q + 4'd1;
-    if (rst) beat_q <= 4'd0;
+    if (load) begin
+      active_q <= info_valid;
+      left_q   <= info_length;
+      last_q   <= info_length == 4'd0;
+      strobe_q <= info_strobe;
+    end else if (w_take) begin
+      left_q <= left_q - 4'd1;
+      last_q <= left_q == 4'd1;
+    end
+    if (rst) active_q <= 1'b0;
   end
 
   skid_buffer #(
@@ -168,9 +179,9 @@ module write_master #(
   ) u_w (
       .clk(clk),
       .rst(rst),
-      .s_valid(s_data_valid && info_valid),
+      .s_valid(s_data_valid && active_q),
       .s_ready(w_ready),
-      .s_data({w_last, w_last ? info_strobe : 8'hFF, s_data}),
+      .s_data({last_q, last_q ? strobe_q : 8'hFF, s_data}),
       .m_valid(m_axi_wvalid),
       .m_ready(m_axi_wready),
       .m_data({m_axi_wlast, m_axi_wstrb, m_axi_wdata})

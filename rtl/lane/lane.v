@@ -580,19 +580,22 @@ module lane #(
     // What the lane does with its time
 
     wire waits = occupied_q == coded_q;  // nothing to code
-    reg nothing_q, waits_q, hungry_a_q, hungry_b_q, hungry_fill_q;
+    reg nothing_q, waits_q, a_dry_q, b_dry_q, a_asked_q, b_asked_q, hungry_fill_q;
+    wire hungry = (a_asked_q && a_dry_q) || (b_asked_q && b_dry_q) || hungry_fill_q;
 
     always @(posedge clk) begin
         nothing_q     <= rst || occupied_q == 2'b00;
         waits_q       <= rst || waits;
-        hungry_a_q    <= feed_a_tready && !feed_a_tvalid && !feed_a_end;
-        hungry_b_q    <= feed_b_tready && !feed_b_tvalid && !feed_b_end;
+        a_asked_q     <= feed_a_tready;
+        b_asked_q     <= feed_b_tready;
+        a_dry_q       <= !feed_a_tvalid && !feed_a_end;
+        b_dry_q       <= !feed_b_tvalid && !feed_b_end;
         hungry_fill_q <= state_q == WAIT_FULL && !code_full && !fill_valid;
         // a cycle later, so that the coder's handshakes end in a register of their own
         is_idle    <= rst || nothing_q;
         is_blocked <= !rst && !nothing_q && waits_q;
-        is_starved <= !rst && !waits_q && (hungry_a_q || hungry_b_q || hungry_fill_q);
-        is_busy    <= !rst && !waits_q && !(hungry_a_q || hungry_b_q || hungry_fill_q);
+        is_starved <= !rst && !waits_q && hungry;
+        is_busy    <= !rst && !waits_q && !hungry;
     end
 
 endmodule

@@ -6,7 +6,7 @@
 // one bank, and collide only when together they fill it, by which time the block is stored raw anyway.
 // Decompress: raw words go up from word 0.
 // Stream words hold the first bit in bit 63, memory words are little-endian: A and B words are byte-swapped here, raw words are not.
-// Throughput: one write a cycle, A before B. `size` is 2 cycles behind the ports.
+// Throughput: one write a cycle, A before B. `size` is behind the ports: A by 3 cycles, B by 2.
 // It does not decide anything: the lane compares `size` with the raw words.
 
 `resetall
@@ -58,11 +58,14 @@ module lane_collector #(
     // B goes down from the top; counting the address down costs no subtraction
     reg [ADDRESS_WIDTH-1:0] b_address_q, raw_address_q;
     reg [ADDRESS_WIDTH:0] a_top_q;
+    reg a_written_q;  // write_address is of a part of A: counted from there, not from the coders' outputs
 
     always @(posedge clk) begin
         write_enable  <= take_a ? {s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]} : {4{take_b || take_raw}};
         write_address <= decompress ? raw_address_q : s_a_tvalid ? s_a_taddress : b_address_q;
         write_data    <= decompress ? s_raw_tdata : to_memory(s_a_tvalid ? s_a_tdata : s_b_tdata);
+
+        a_written_q <= take_a && !load;
 
         if (load) begin
             b_address_q   <= {ADDRESS_WIDTH{1'b1}};
@@ -71,7 +74,7 @@ module lane_collector #(
             b_words       <= {ADDRESS_WIDTH + 1{1'b0}};
             size          <= {ADDRESS_WIDTH + 2{1'b0}};
         end else begin
-            if (take_a && {1'b0, s_a_taddress} >= a_top_q) a_top_q <= {1'b0, s_a_taddress} + 1'b1;
+            if (a_written_q && {1'b0, write_address} >= a_top_q) a_top_q <= {1'b0, write_address} + 1'b1;
             if (take_b) begin
                 b_address_q <= b_address_q - 1'b1;
                 b_words     <= b_words + 1'b1;

@@ -51,6 +51,7 @@ module lane_feeder #(
     reg [63:0] a_places[0:3];
     reg [63:0] b_places[0:3];
     reg [1:0] a_flight_q, b_flight_q;  // reads on the way through the bank
+    reg a_popped_q, b_popped_q;  // counted a cycle later: the coders' readies come late
 
     wire a_pop = m_a_tvalid && m_a_tready;
     wire b_pop = m_b_tvalid && m_b_tready;
@@ -87,6 +88,8 @@ module lane_feeder #(
             b_read_q   <= 3'd0;
             a_flight_q <= 2'b00;
             b_flight_q <= 2'b00;
+            a_popped_q <= 1'b0;
+            b_popped_q <= 1'b0;
         end else begin
             if (a_take) begin
                 a_next_q  <= a_next_q + 1'b1;
@@ -101,14 +104,12 @@ module lane_feeder #(
             b_flight_q <= {b_flight_q[0], b_take};
             if (a_flight_q[1]) a_write_q <= a_write_q + 1'b1;
             if (b_flight_q[1]) b_write_q <= b_write_q + 1'b1;
-            if (a_pop) begin
-                a_read_q <= a_read_q + 1'b1;
-                a_left_q <= a_left_q - 1'b1;
-            end
-            if (b_pop) begin
-                b_read_q <= b_read_q + 1'b1;
-                b_left_q <= b_left_q - 1'b1;
-            end
+            if (a_pop) a_read_q <= a_read_q + 1'b1;
+            if (b_pop) b_read_q <= b_read_q + 1'b1;
+            a_popped_q <= a_pop;
+            b_popped_q <= b_pop;
+            if (a_popped_q) a_left_q <= a_left_q - 1'b1;
+            if (b_popped_q) b_left_q <= b_left_q - 1'b1;
             a_end_q <= a_left_q == {ADDRESS_WIDTH + 1{1'b0}};
             b_end_q <= b_left_q == {ADDRESS_WIDTH + 1{1'b0}};
         end

@@ -46,7 +46,7 @@ class Bench:
         queues = {"a": list(a), "b": list(b), "raw": list(raw)}
         offered = dict.fromkeys(queues)
         a_top = b_words = 0
-        size_q = 0  # what `size` shows: the counts a cycle ago
+        size_q = a_late = 0  # what `size` shows: the counts a cycle ago, of A two cycles ago
         await RisingEdge(dut.clk)
         self._write()
         self.bank.clear()
@@ -73,7 +73,7 @@ class Bench:
             assert int(dut.s_b_tready.value) == int(offered["a"] is None), "A before B"
             assert int(dut.b_words.value) == b_words
             assert int(dut.size.value) == size_q
-            size_q = a_top + b_words
+            size_q, a_late = a_late + b_words, a_top
             if offered["a"] is not None:
                 a_top = max(a_top, offered["a"][1] + 1)
             elif offered["b"] is not None:
