@@ -208,7 +208,7 @@ module apack_encode_loop #(
     kept_5_q <= emits ? 6'd0 : pending_4;
     waiting_5_q <= waiting;
     ahead_5_q <= ahead[3:0];
-    part_5_q <= part_4 + {3'd0, ask};
+    part_5_q <= value_4 && ahead[4] ? part_4 + 4'd1 : part_4;  // chosen last, as the borrow comes late
     if (init_4) begin
       low_5_q <= 15'd0;
       less_5_q <= 16'hFFFF;

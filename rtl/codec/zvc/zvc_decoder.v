@@ -84,6 +84,7 @@ module zvc_decoder #(
     reg [63:0]      a_q;
     reg             a_valid_q;
     reg [3:0]       place_q;    // mask bits of the present step: 0 = bits 63:60
+    reg             place_end_q;  // place_q is 15: a register, as the ready goes far
     reg             valid1_q;
 
     wire            valid0;     // what the skid buffer holds for stage 1
@@ -98,7 +99,7 @@ module zvc_decoder #(
     wire             offer = take_q && (a_valid_q || a_missing);
     wire             step = offer && open0;
 
-    assign s_a_tready = take_q && (!a_valid_q || (open0 && place_q == 4'd15));
+    assign s_a_tready = take_q && (!a_valid_q || (open0 && place_end_q));
 
     // Stream bit i is bit 63 - i of the word
     wire [15:0] part   = place_q[3] ? (place_q[2] ? a_q[15:0] : a_q[31:16]) : (place_q[2] ? a_q[47:32] : a_q[63:48]);
@@ -113,12 +114,16 @@ module zvc_decoder #(
             take_q    <= 1'b1;
             a_valid_q <= 1'b0;
             place_q   <= 4'd0;
+            place_end_q <= 1'b0;
         end else begin
             if (step) begin
                 left_q <= left_q - 1'b1;
                 last_q <= left_q == {{(STEPS - 1) {1'b0}}, 1'b1};
                 if (last_q) take_q <= 1'b0;
-                if (a_valid_q) place_q <= place_q + 1'b1;
+                if (a_valid_q) begin
+                    place_q     <= place_q + 1'b1;
+                    place_end_q <= place_q == 4'd14;
+                end
             end
             if (s_a_tready) a_valid_q <= s_a_tvalid;
         end
