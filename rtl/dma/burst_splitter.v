@@ -42,13 +42,12 @@ module burst_splitter #(
 
   localparam [ADDRESS_WIDTH-8:0] LINE_ONE = 1;
 
-  reg valid_q;
+  reg valid_q, last_q;
   reg [ADDRESS_WIDTH-1:0] address_q;
-  reg [15:0] words_q;  // still to do
+  reg [12:0] more_q;  // bursts after this one
+  reg [4:0] words_q;  // still to do, modulo 32: of the last burst they are all
   reg [4:0] room_q;  // words from address_q to the next 128-byte boundary, 1..16
   reg [TAG_WIDTH-1:0] tag_q;
-
-  reg last_q;  // words_q <= room_q
 
   // Does a new command reach over the end of its line: words + first place > 16? In digits of two bits rather than with an adder, since the
   // command may come straight from a memory.
@@ -61,8 +60,11 @@ module burst_splitter #(
   wire low_1 = |{w[1:0], p[1:0]};  // 1 or more
   wire s_over = s_words[4] ? |{w, p} : high_over || (high_4 && low_1) || (high_3 && low_over);
 
-  wire [5:0] limit = {room_q[4], !room_q[4], room_q[3:0]};  // room_q + 16, as room_q is 1..16
   wire [4:0] s_room = {p == 4'd0, p[3] ^ |p[2:0], p[2] ^ |p[1:0], p[1] ^ p[0], p[0]};  // 16 - p
+
+  // The place of the last word, in words from the first boundary below: it tells the lines that the command touches.
+  wire [16:0] s_end = {1'b0, s_words} + {{13{p == 4'd0}}, p[3] ^ (p[2:0] == 3'd0), p[2] ^ (p[1:0] == 2'd0), p[1] ^ !p[0], !p[0]};  // words + (p - 1)
+  wire unused_end = |s_end[3:0];
 
   assign s_ready = !valid_q || (m_ready && last_q);
 
@@ -70,22 +72,24 @@ module burst_splitter #(
     if (s_ready) begin
       valid_q <= s_valid;
       address_q <= s_address;
-      words_q <= s_words;
+      words_q <= s_words[4:0];
+      more_q <= s_end[16:4];
       room_q <= s_room;
       last_q <= s_words[15:5] == 11'd0 && !s_over;
       tag_q <= s_tag;
     end else if (m_ready) begin
       address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};
-      words_q   <= words_q - {11'd0, room_q};
+      words_q   <= words_q - room_q;
+      more_q    <= more_q - 13'd1;
       room_q    <= 5'd16;
-      last_q    <= words_q[15:6] == 10'd0 && words_q[5:0] <= limit;
+      last_q    <= more_q == 13'd1;
     end
     if (rst) valid_q <= 1'b0;
   end
 
   assign m_valid   = valid_q;
   assign m_address = address_q;
-  assign m_beats   = last_q ? words_q[4:0] : room_q;
+  assign m_beats   = last_q ? words_q : room_q;
   assign m_tag     = tag_q;
   assign m_last    = last_q;
 

@@ -96,7 +96,7 @@ module job_end (
     localparam [31:0] STATUS_OFFSET = 32'd40;
 
     reg [3:0] state_q, state_d;
-    reg [2:0] wait_q;     // cycles in this state
+    reg [2:0] wait_q;     // cycles in SETTLE or CLEAR
     reg [31:0] descriptor_q;
     reg queued_q, last_q, writes_q, interrupt_q;
     reg unwritten_q;      // the status is still to be written when everything is cleared
@@ -221,7 +221,7 @@ module job_end (
             job           <= 5'd0;
         end else begin
             state_q       <= state_d;
-            wait_q        <= state_d == state_q ? wait_q + {2'd0, !settled} : 3'd0;
+            wait_q        <= state_q == SETTLE || state_q == CLEAR ? wait_q + {2'd0, !settled} : 3'd0;
             ended         <= state_q == END;
             job_interrupt <= (next || state_q == END) && interrupt_q && queued_q;
             clear         <= state_d == CLEAR;

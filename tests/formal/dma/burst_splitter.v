@@ -21,7 +21,8 @@ module burst_splitter_properties (
   wire [19:0] m_address;
   wire [4:0] m_beats;
   wire [1:0] m_tag;
-  (* keep *) wire [15:0] inner_words;
+  (* keep *) wire [4:0] inner_words;
+  (* keep *) wire [12:0] inner_more;
   (* keep *) wire [4:0] inner_room;
 
   burst_splitter #(
@@ -81,7 +82,8 @@ module burst_splitter_properties (
       assert (m_valid == busy);
       if (take && busy) assert (give && m_last);
       if (busy) begin
-        assert (words == inner_words);
+        assert (words[4:0] == inner_words);
+        assert ({4'd0, inner_more} == ({1'b0, words} + {13'd0, address[6:3]} - 17'd1) >> 4);
         assert (words != 16'd0);
         assert ({1'b0, address} + {2'd0, words, 3'd0} <= 21'h100000);
         assert (inner_room == 5'd16 - {1'b0, address[6:3]});
