@@ -44,7 +44,8 @@ module burst_splitter #(
 
   reg valid_q, last_q;
   reg [ADDRESS_WIDTH-1:0] address_q;
-  reg [12:0] more_q;  // bursts after this one
+  reg [12:0] lines_q;  // whole lines from the one of address_q to the end of the command
+  reg whole_q;  // the command ends with a line
   reg [4:0] words_q;  // still to do, modulo 32: of the last burst they are all
   reg [4:0] room_q;  // words from address_q to the next 128-byte boundary, 1..16
   reg [TAG_WIDTH-1:0] tag_q;
@@ -62,9 +63,8 @@ module burst_splitter #(
 
   wire [4:0] s_room = {p == 4'd0, p[3] ^ |p[2:0], p[2] ^ |p[1:0], p[1] ^ p[0], p[0]};  // 16 - p
 
-  // The place of the last word, in words from the first boundary below: it tells the lines that the command touches.
-  wire [16:0] s_end = {1'b0, s_words} + {{13{p == 4'd0}}, p[3] ^ (p[2:0] == 3'd0), p[2] ^ (p[1:0] == 2'd0), p[1] ^ !p[0], !p[0]};  // words + (p - 1)
-  wire unused_end = |s_end[3:0];
+  // The end of the command, in words from the beginning of its first line: it tells the lines that the command touches.
+  wire [16:0] s_end = {1'b0, s_words} + {13'd0, p};
 
   assign s_ready = !valid_q || (m_ready && last_q);
 
@@ -73,16 +73,17 @@ module burst_splitter #(
       valid_q <= s_valid;
       address_q <= s_address;
       words_q <= s_words[4:0];
-      more_q <= s_end[16:4];
+      lines_q <= s_end[16:4];
+      whole_q <= s_end[3:0] == 4'd0;
       room_q <= s_room;
       last_q <= s_words[15:5] == 11'd0 && !s_over;
       tag_q <= s_tag;
     end else if (m_ready) begin
       address_q <= {address_q[ADDRESS_WIDTH-1:7] + LINE_ONE, 7'd0};
       words_q   <= words_q - room_q;
-      more_q    <= more_q - 13'd1;
+      lines_q   <= lines_q - 13'd1;
       room_q    <= 5'd16;
-      last_q    <= more_q == 13'd1;
+      last_q    <= lines_q == (whole_q ? 13'd2 : 13'd1);  // another line, whole or in part, and no more
     end
     if (rst) valid_q <= 1'b0;
   end

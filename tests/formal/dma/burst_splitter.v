@@ -22,7 +22,8 @@ module burst_splitter_properties (
   wire [4:0] m_beats;
   wire [1:0] m_tag;
   (* keep *) wire [4:0] inner_words;
-  (* keep *) wire [12:0] inner_more;
+  (* keep *) wire [12:0] inner_lines;
+  (* keep *) wire inner_whole;
   (* keep *) wire [4:0] inner_room;
 
   burst_splitter #(
@@ -58,6 +59,7 @@ module burst_splitter_properties (
   reg [19:0] address;
   reg [15:0] words;
   reg [1:0] tag;
+  wire [16:0] inner_end = {1'b0, words} + {13'd0, address[6:3]};
   wire take = s_valid && s_ready;
   wire give = m_valid && m_ready;
   wire [19:0] end_address = m_address + {12'd0, m_beats, 3'd0} - 20'd1;
@@ -83,7 +85,7 @@ module burst_splitter_properties (
       if (take && busy) assert (give && m_last);
       if (busy) begin
         assert (words[4:0] == inner_words);
-        assert ({4'd0, inner_more} == ({1'b0, words} + {13'd0, address[6:3]} - 17'd1) >> 4);
+        assert (inner_lines == inner_end[16:4] && inner_whole == (inner_end[3:0] == 4'd0));
         assert (words != 16'd0);
         assert ({1'b0, address} + {2'd0, words, 3'd0} <= 21'h100000);
         assert (inner_room == 5'd16 - {1'b0, address[6:3]});
