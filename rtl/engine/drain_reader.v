@@ -86,9 +86,10 @@ module drain_reader #(
     reg [ADDRESS_WIDTH-1:0] address_q;
     reg [5:0] index_address_q;
     reg [4:0] credit_q;
+    reg credit_there_q;  // it is not 0
 
     wire pop = m_valid && m_ready;
-    wire issue = active_q && credit_q != 5'd0;
+    wire issue = active_q && credit_there_q;
     wire one_left = left_q == {{ADDRESS_WIDTH{1'b0}}, 1'b1};
     wire two_left = left_q == {{ADDRESS_WIDTH - 1{1'b0}}, 2'd2};
     wire final_word = one_left || (pairs_q && two_left);
@@ -101,9 +102,13 @@ module drain_reader #(
         if (rst) begin
             active_q <= 1'b0;
             credit_q <= PLACES;
+            credit_there_q <= 1'b1;
         end else begin
             if (next_ready) active_q <= next_valid;
-            if (issue != pop) credit_q <= issue ? credit_q - 1'b1 : credit_q + 1'b1;
+            if (issue != pop) begin
+                credit_q       <= issue ? credit_q - 1'b1 : credit_q + 1'b1;
+                credit_there_q <= !issue || credit_q != 5'd1;
+            end
         end
     end
 

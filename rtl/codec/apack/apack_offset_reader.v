@@ -39,6 +39,7 @@ module apack_offset_reader #(
 
   // Units of the word at the input.
   reg [INDEX_WIDTH-1:0] index_q;
+  reg index_end_q;  // index_q is the last: a register, as the ready goes far
   wire cut_ready, unit_valid, unit_take;
   wire [INDEX_WIDTH-1:0] place = ~index_q;  // the first unit stands on top
   wire [W-1:0] cut = s_data[place*W+:W];
@@ -56,7 +57,7 @@ module apack_offset_reader #(
       .m_ready(unit_take),
       .m_data(unit)
   );
-  assign s_ready = cut_ready && index_q == INDEX_LAST;
+  assign s_ready = cut_ready && index_end_q;
 
   // The pair of units and the pointer.
   reg first_valid_q, second_valid_q, end_q;
@@ -88,7 +89,10 @@ module apack_offset_reader #(
   reg [W-1:0] bits_q;
   reg missing_q;
   always @(posedge clk) begin
-    if (s_valid && cut_ready) index_q <= index_q + INDEX_ONE;
+    if (s_valid && cut_ready) begin
+      index_q <= index_q + INDEX_ONE;
+      index_end_q <= index_q == INDEX_LAST - INDEX_ONE;
+    end
     end_q <= s_end && !s_valid && !unit_valid;
     if (first_take) begin
       first_q <= second_q;
@@ -105,6 +109,7 @@ module apack_offset_reader #(
     missing_q <= take && (first_valid_q ? !second_valid_q && sum[PW] && |sum[PW-1:0] : |length);
     if (rst) begin
       index_q <= {INDEX_WIDTH{1'b0}};
+      index_end_q <= 1'b0;
       end_q <= 1'b0;
       first_valid_q <= 1'b0;
       second_valid_q <= 1'b0;
