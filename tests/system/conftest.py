@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The devices of this machine, as fixtures. A test that takes `device` or `engine` runs on each of them.
+"""The devices of this machine, as fixtures. A test that takes `device` or `engine` runs on each of them, one that takes `rtl` or
+`rtl_engine` on the Verilated one; with ``--slow`` also on each named build of the engine (cores/builds.toml).
 
 The Verilated device is left out only where a tool that it needs is not installed; with TENSORPRESS_REQUIRE_VERILATED=1 (as in CI) that
 fails. A build that fails is an error everywhere.
@@ -8,9 +9,10 @@ fails. A build that fails is an error everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from shared_devices import MEMORY_BYTES, close_all, settle, verilated
+from shared_devices import BUILDS, MEMORY_BYTES, close_all, settle, verilated
 from tensorpress.device.base import PoolDevice
 from tensorpress.device.model import ModelDevice
 from tensorpress.device.verilated import VerilatedDevice
@@ -21,17 +23,28 @@ def pytest_sessionfinish() -> None:
     close_all()
 
 
-@pytest.fixture(params=["model", "verilated"])
-def device(request: pytest.FixtureRequest) -> Iterator[PoolDevice]:
-    """Each device in turn, fresh."""
-    if request.param == "model":
-        with ModelDevice(memory_bytes=MEMORY_BYTES) as model:
+def _with_builds(*devices: str) -> list[Any]:
+    """The devices with 8 lanes, and each with each build: ``verilated-small``."""
+    return [*devices, *(pytest.param(f"{device}-{build}", marks=pytest.mark.slow) for device in devices for build in BUILDS)]
+
+
+def _opened(name: str) -> Iterator[PoolDevice]:
+    device, _, build = name.partition("-")
+    options: dict[str, Any] = {"build": build} if build else {"lanes": 8}
+    if device == "model":
+        with ModelDevice(memory_bytes=MEMORY_BYTES, **options) as model:
             yield model
             settle(model)
         return
-    shared = verilated(lanes=8)
+    shared = verilated(**options)
     yield shared
     settle(shared)
+
+
+@pytest.fixture(params=_with_builds("model", "verilated"))
+def device(request: pytest.FixtureRequest) -> Iterator[PoolDevice]:
+    """Each device in turn, fresh."""
+    yield from _opened(request.param)
 
 
 @pytest.fixture
@@ -40,12 +53,10 @@ def engine(device: PoolDevice) -> Engine:
     return Engine(device)
 
 
-@pytest.fixture
-def rtl() -> Iterator[VerilatedDevice]:
-    """The Verilated device with 8 lanes, fresh."""
-    shared = verilated(lanes=8)
-    yield shared
-    settle(shared)
+@pytest.fixture(params=_with_builds("verilated"))
+def rtl(request: pytest.FixtureRequest) -> Iterator[PoolDevice]:
+    """The Verilated device, fresh."""
+    yield from _opened(request.param)
 
 
 @pytest.fixture

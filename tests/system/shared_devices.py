@@ -14,6 +14,8 @@ from tensorpress.errors import DeviceNotFoundError
 MEMORY_BYTES = 4 << 20
 SMALL_BUILD: dict[str, Any] = {"block_bytes": 1024, "optimise": 1}
 """What builds of other lane counts have in common: they must build fast, they run briefly."""
+BUILDS = ("full", "inference", "small")
+"""The named builds of the engine, which tests run with ``--slow``."""
 
 _open: dict[tuple[tuple[str, Any], ...], VerilatedDevice] = {}
 

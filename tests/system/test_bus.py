@@ -405,6 +405,7 @@ def test_stream_waits_are_counted(rtl: VerilatedDevice, rtl_engine: Engine) -> N
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("kind", ["sparse", "dense", "zero"])
+@pytest.mark.parametrize("rtl", ["verilated"], indirect=True)
 def test_rate(rtl: VerilatedDevice, rtl_engine: Engine, kind: str, endpoint: Literal["ddr", "stream"]) -> None:
     """8 lanes behind a memory of latency 40 with 4 outstanding bursts: at least 7.2 values a cycle, every codec, both directions.
 
