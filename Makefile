@@ -90,13 +90,13 @@ bench: $(VENV)/stamp-dev  ## compare the codecs with others on real tensors
 .PHONY: test
 test: $(VENV)/stamp-dev lint  ## lint, then all tests but the slow ones (DATA=folder: with the tensors of its .npz files)
 	@echo "== tests: host, formal, RTL, system, synthesis"
-	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
+	@$(PYTEST) -n $(JOBS) --dist worksteal $(PYTEST_ARGS) tests
 	@if $(PYNQ_POSSIBLE); then $(MAKE) --no-print-directory test-pynq; else echo "NOTE: no pynq for $$($(PYTHON) --version): its tests did not run"; fi
 
 .PHONY: test-full
 test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
 	@echo "== all tests: host, formal, RTL, system, synthesis"
-	@$(PYTEST) -n $(JOBS) --slow $(PYTEST_ARGS) tests
+	@$(PYTEST) -n $(JOBS) --dist worksteal --slow $(PYTEST_ARGS) tests
 	@if $(PYNQ_POSSIBLE); then $(MAKE) --no-print-directory test-pynq test-pynq-3.0.1; else echo "NOTE: no pynq for $$($(PYTHON) --version): its tests did not run"; fi
 
 .PHONY: test-pynq test-pynq-3.0.1
