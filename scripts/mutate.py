@@ -133,6 +133,13 @@ MUTANTS = (
     ),
     _engine("marks outlive their queue", "job_end", "if (rst || clear) begin", "if (rst) begin", "verilator"),
     _engine("a write error is always this job's", "job_end", "writes_q && marks_before_error_q == 6'd0", "writes_q", "verilator"),
+    _engine(
+        "a write error's block is always that of the drain",
+        "job_end",
+        "<= write_drain_q ? write_block_q : drained_blocks;",
+        "<= write_block_q;",
+        "verilator",
+    ),
     _engine("a write error meets a job that writes nothing", "job_end", "write_q && writes_q &&", "write_q &&", "verilator"),
     _engine("clears before all is quiet", "job_end", "HALT:    if (quiet) state_d", "HALT:    state_d", "verilator"),
     _engine("writes the status of a descriptor it never read", "job_end", " && !(intake_here_q && intake_nowhere)", "", "verilator"),

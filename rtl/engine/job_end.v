@@ -107,7 +107,7 @@ module job_end (
     // Errors, each kept from its pulse on
 
     reg read_q, index_q, stream_q, fill_q, drain_q, write_q, abort_q;
-    reg [4:0] read_job_q, index_job_q, stream_job_q;
+    reg [4:0] read_job_q, index_job_q, stream_job_q, write_job_q;  // of a write error: the job that was being drained
     reg [31:0] read_block_q, stream_block_q, write_block_q;
     reg [7:0] stream_code_q;
 
@@ -131,7 +131,10 @@ module job_end (
             stream_block_q <= arrived_job == stream_job ? arrived_blocks : 32'd0;
             stream_code_q  <= underrun ? `ERROR_STREAM_UNDERRUN : `ERROR_STREAM_OVERRUN;
         end
-        if (!write_q) write_block_q <= drain_job == job ? drain_block : drained_blocks;
+        if (!write_q) begin
+            write_job_q   <= drain_job;
+            write_block_q <= drain_block;
+        end
     end
 
     assign stop_drain = read_q && read_job_q == drain_job;
@@ -172,8 +175,11 @@ module job_end (
         stream_there_q <= stream_marks_q != 6'd0;
     end
 
-    reg write_here_q;
-    always @(posedge clk) write_here_q <= write_q && writes_q && marks_before_error_q == 6'd0;
+    reg write_here_q, write_drain_q;  // write_drain_q: it was this job that was being drained; else all of it was
+    always @(posedge clk) begin
+        write_here_q  <= write_q && writes_q && marks_before_error_q == 6'd0;
+        write_drain_q <= write_job_q == job;
+    end
 
     wire fault = read_here_q || index_here_q || stream_here_q || fill_here_q || drain_here_q || intake_here_q || write_here_q || abort_q;
     wire taken = drained_valid && (drained_stream ? stream_there_q : memory_there_q);
@@ -284,7 +290,7 @@ module job_end (
                 end else if (index_here_q) status_code_q <= `ERROR_READ_RESPONSE;
                 else if (write_here_q) begin
                     status_code_q  <= `ERROR_WRITE_RESPONSE;
-                    status_block_q <= write_block_q;
+                    status_block_q <= write_drain_q ? write_block_q : drained_blocks;
                 end else if (fill_here_q) begin
                     status_code_q  <= fill_code;
                     status_block_q <= fill_block;

@@ -455,8 +455,6 @@ async def an_error_of_a_later_job_waits_for_its_turn(dut, kind):
             await wait_cycles(dut, 35)
             assert len(bench.popped) == number + 1
         await bench.finish()
-        if kind == "write_error":
-            block = bench.code_block  # which block was drained then is known of the first job only
         bench.check_end(code, block, good=later, status=True)
 
 
@@ -478,6 +476,24 @@ async def a_write_error_is_that_of_the_job_that_writes(dut):
     await bench.finish()
     bench.check_good(3)
     assert bench.code == bench.statuses[3].code == "WRITE_RESPONSE"
+
+
+@cocotb.test()
+async def a_write_error_behind_the_drained_words_is_at_their_end(dut):
+    """The job was drained whole and a later one is in the drain: its last words failed, wherever the drain is now."""
+    bench = Bench(dut)
+    await bench.start()
+    for good in (0, 2):
+        jobs = [Job(blocks=11 + number) for number in range(4)]
+        bench.begin(jobs)
+        await wait_cycles(dut, 12)
+        dut.drain_job.value, dut.drain_block.value = good + 1, 3
+        bench.drained.extend(jobs[: good + 1])
+        for job in jobs[:good]:
+            bench.give(job.mark)
+        bench.give("write_error", wait=2)
+        await bench.finish()
+        bench.check_end("WRITE_RESPONSE", 11 + good, good=good, status=True)
 
 
 @cocotb.test()
@@ -691,7 +707,7 @@ async def reset_in_any_state(dut):
     bench.check_good(3)
 
 
-TESTS = 3 + 2 + 1 + len(KINDS) + len(KINDS) - 1 + 3 + 3 + 2 + 2 + 4 + 2
+TESTS = 3 + 2 + 1 + len(KINDS) + len(KINDS) - 1 + 4 + 3 + 2 + 2 + 4 + 2
 
 
 def test_job_end(simulator):
