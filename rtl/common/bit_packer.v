@@ -158,11 +158,19 @@ module bit_packer #(
       function [UNIT-1:0] rotate;  // right, by grains
         input [UNIT-1:0] word;
         input [STEPS-1:0] by;
-        integer i;
+        reg [UNIT-1:0] before;
+        reg [STEPS:0] padded;
+        integer i, q;
         begin
+          padded = {1'b0, by};
           rotate = word;
-          for (i = 0; i < STEPS; i = i + 1)
-            if (by[i]) rotate = (rotate >> (GRANULARITY << i)) | (rotate << (UNIT - (GRANULARITY << i)));
+          for (i = 0; i < STEPS; i = i + 2) begin
+            before = rotate;
+            rotate = {UNIT{1'b0}};
+            for (q = 0; q < 4; q = q + 1)
+              if (((q * GRANULARITY) << i) < UNIT)
+                rotate = rotate | (((before >> ((q * GRANULARITY) << i)) | (before << (UNIT - ((q * GRANULARITY) << i)))) & {UNIT{padded[i+:2] == q[1:0]}});
+          end
         end
       endfunction
 

@@ -49,23 +49,21 @@ module fifo #(
   wire push = s_valid && s_ready_q;
   wire pop = m_valid_q && m_ready;
 
+  wire more = push && !pop;
+  wire less = pop && !push;
+
   always @(posedge clk) begin
     if (push) begin
       memory[write_address_q] <= s_data;
       write_address_q <= write_address_q + ADDRESS_ONE;
     end
     if (pop) read_address_q <= read_address_q + ADDRESS_ONE;
-    if (push && !pop) begin
-      level_q   <= level_q + LEVEL_ONE;
-      s_ready_q <= level_q != LEVEL_LAST;
-      m_valid_q <= 1'b1;
-    end
-    if (pop && !push) begin
-      level_q   <= level_q - LEVEL_ONE;
-      s_ready_q <= 1'b1;
-      m_valid_q <= level_q != LEVEL_ONE;
-    end
-    if (push && !pop && level_q == peak_q) peak_q <= peak_q + LEVEL_ONE;
+    if (more) level_q <= level_q + LEVEL_ONE;
+    if (less) level_q <= level_q - LEVEL_ONE;
+    // Without a choice of constants, which would become a set of the register: push and pop come late, and would come later still there.
+    s_ready_q <= (s_ready_q && !(more && level_q == LEVEL_LAST)) || less;
+    m_valid_q <= (m_valid_q && !(less && level_q == LEVEL_ONE)) || more;
+    if (more && level_q == peak_q) peak_q <= peak_q + LEVEL_ONE;
     if (rst) begin
       write_address_q <= {ADDRESS_WIDTH{1'b0}};
       read_address_q <= {ADDRESS_WIDTH{1'b0}};

@@ -65,6 +65,7 @@ module burst_splitter #(
 
   // The end of the command, in words from the beginning of its first line: it tells the lines that the command touches.
   wire [16:0] s_end = {1'b0, s_words} + {13'd0, p};
+  wire unused_end = &{1'b0, s_end[3:0]};
 
   assign s_ready = !valid_q || (m_ready && last_q);
 
@@ -74,7 +75,7 @@ module burst_splitter #(
       address_q <= s_address;
       words_q <= s_words[4:0];
       lines_q <= s_end[16:4];
-      whole_q <= s_end[3:0] == 4'd0;
+      whole_q <= w == s_room[3:0];
       room_q <= s_room;
       last_q <= s_words[15:5] == 11'd0 && !s_over;
       tag_q <= s_tag;

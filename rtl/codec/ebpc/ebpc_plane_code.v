@@ -17,8 +17,8 @@ module ebpc_plane_code #(
     input  wire [W-2:0] dbx,       // leftmost bit = first difference
     input  wire         dbp_zero,
     output wire [W-1:0] code,      // left-aligned, zero after its last bit
-    output wire         is_raw,    // code has W bits
-    output wire         is_place   // code has 5 + log2(W) bits; neither: 5 bits
+    output wire         is_short,  // code has 5 bits
+    output wire         is_place   // code has 5 + log2(W) bits; neither: W bits
 );
 
     localparam PLACE_WIDTH = $clog2(W);
@@ -67,17 +67,20 @@ module ebpc_plane_code #(
 
     wire all_ones = &dbx;
     wire special  = all_ones || dbp_zero;  // 00000 or 00001
-    assign is_place = !special && (single || pair);
-    assign is_raw   = !special && !is_place;
+    wire place_fits = single || pair;
+    wire is_raw     = !special && !place_fits;
+    assign is_place = !special && place_fits;
+    assign is_short = special;
 
-    wire [W-1:0] raw_code = {1'b1, dbx};
-    wire [4:0]   head     = {3'b000, is_place, is_place ? single : !all_ones};
+    // and-or, not a choice with constants: that would become a register's reset, a LUT further away than its data
+    wire [W-1:0] raw_code = {1'b1, dbx} & {W{is_raw}};
+    wire [4:0]   head     = {3'b000, is_place, (is_place && single) || (special && !all_ones)};
 
     generate
         if (W > 5 + PLACE_WIDTH) begin : g_wide
-            assign code = is_raw ? raw_code : {head, place & {PLACE_WIDTH{is_place}}, {(W - 5 - PLACE_WIDTH) {1'b0}}};
+            assign code = raw_code | {head, place & {PLACE_WIDTH{is_place}}, {(W - 5 - PLACE_WIDTH) {1'b0}}};
         end else begin : g_exact
-            assign code = is_raw ? raw_code : {head, place & {PLACE_WIDTH{is_place}}};
+            assign code = raw_code | {head, place & {PLACE_WIDTH{is_place}}};
         end
     endgenerate
 

@@ -58,6 +58,12 @@ module ebpc_plane_encoder #(
         endcase
     endfunction
 
+    // Bit by bit: as a choice of constants it would be taken for resets of the register.
+    function [2:0] size_of;
+        input is_short, is_place;
+        size_of = (SHORT & {3{is_short}}) | (PLACE_SIZE & {3{!is_short && is_place}}) | (RAW & {3{!is_short && !is_place}});
+    endfunction
+
     wire advance = m_ready || !m_valid;
     assign s_ready = advance;
 
@@ -65,13 +71,13 @@ module ebpc_plane_encoder #(
     // Stage 1: the code of each plane
     // ---------------------------------------------------------------------------------------------------------------
     wire [W-1:0] one_code, two_code;
-    wire         one_is_raw, two_is_raw, one_is_place, two_is_place;
+    wire         one_is_short, two_is_short, one_is_place, two_is_place;
 
     ebpc_plane_code #(.W(W)) u_one_code (
         .dbx     (s_one[W-1:1]),
         .dbp_zero(s_one_zero),
         .code    (one_code),
-        .is_raw  (one_is_raw),
+        .is_short(one_is_short),
         .is_place(one_is_place)
     );
 
@@ -79,7 +85,7 @@ module ebpc_plane_encoder #(
         .dbx     (s_two),
         .dbp_zero(s_two_zero),
         .code    (two_code),
-        .is_raw  (two_is_raw),
+        .is_short(two_is_short),
         .is_place(two_is_place)
     );
 
@@ -99,8 +105,8 @@ module ebpc_plane_encoder #(
             two_none1_q <= s_two == {(W - 1) {1'b0}};
             one1_q      <= s_base ? s_one : one_code;
             two1_q      <= two_code;
-            one_size1_q <= s_base || one_is_raw ? RAW : one_is_place ? PLACE_SIZE : SHORT;
-            two_size1_q <= two_is_raw ? RAW : two_is_place ? PLACE_SIZE : SHORT;
+            one_size1_q <= size_of(one_is_short && !s_base, one_is_place && !s_base);
+            two_size1_q <= size_of(two_is_short, two_is_place);
         end
         if (rst) valid1_q <= 1'b0;
     end

@@ -78,8 +78,15 @@ module ebpc_plane_window #(
 
     wire             step  = m_valid && m_ready;
     wire [2*UNIT-1:0] pair   = {first_q, unit};
-    wire [2*UNIT-1:0] coarse = pair << {pointer_q >> 2, 2'd0};
-    wire [2*UNIT-1:0] fine   = coarse << pointer_q[1:0];
+    // Choices written as and-or: the mapper finds them smaller and faster so than a shift.
+    reg [2*UNIT-1:0] coarse, fine;
+    integer q;
+    always @* begin
+        coarse = {(2 * UNIT) {1'b0}};
+        for (q = 0; q < UNIT / 4; q = q + 1) coarse = coarse | ((pair << (4 * q)) & {(2 * UNIT) {pointer_q[PW-1:2] == q[PW-3:0]}});
+        fine = {(2 * UNIT) {1'b0}};
+        for (q = 0; q < 4; q = q + 1) fine = fine | ((coarse << q) & {(2 * UNIT) {pointer_q[1:0] == q[1:0]}});
+    end
     wire [UNIT-1:0]   behind = fine[2*UNIT-1-:UNIT];
     wire              unused_fine = &{1'b0, fine[UNIT-1:0]};
 

@@ -53,8 +53,9 @@ module ebpc_value_source #(
     reg [63:0]            next_q;
     reg                   word_valid_q;
     reg                   word_last_q;
-    reg [63:0]            word_q;
-    reg [PLACE_WIDTH-1:0] end_place_q;   // place of the last value of word_q
+    reg [31:0]            half_q;        // the half of the word at work
+    reg [31:0]            rest_q;        // and the upper half
+    reg [PLACE_WIDTH-1:0] end_place_q;   // place of the last value of the word
     reg [PLACE_WIDTH-1:0] last_place_q;  // and of the last word of the block
     reg [PLACE_WIDTH-1:0] place_q;
 
@@ -63,6 +64,7 @@ module ebpc_value_source #(
     wire advance  = m_ready || !m_valid;
     wire step     = advance && word_valid_q;
     wire word_end = place_q == end_place_q;
+    wire half_end = &place_q[PLACE_WIDTH-2:0];
     wire take     = s_raw_tvalid && s_raw_tready;
     wire move     = next_valid_q && (!word_valid_q || (step && word_end));
 
@@ -84,12 +86,13 @@ module ebpc_value_source #(
         else if (move) next_valid_q <= 1'b0;
 
         if (move) begin
-            word_q      <= next_q;
+            {rest_q, half_q} <= next_q;
             word_last_q <= next_last_q;
             end_place_q <= next_last_q ? last_place_q : LAST_PLACE;
             place_q     <= {PLACE_WIDTH{1'b0}};
         end else if (step) begin
             place_q <= place_q + ONE_PLACE;
+            if (half_end) half_q <= rest_q;
         end
 
         if (move) word_valid_q <= 1'b1;
@@ -110,7 +113,7 @@ module ebpc_value_source #(
     reg         last_q;
     reg [W-1:0] u_q;
 
-    wire [W-1:0] v = word_q[place_q*W+:W];
+    wire [W-1:0] v = half_q[place_q[PLACE_WIDTH-2:0]*W+:W];
 
     always @(posedge clk) begin
         if (advance) begin
