@@ -67,7 +67,7 @@ def bandwidth(
     codecs: Iterable[str] | None = None,
     endpoints: Sequence[Endpoint] = ("stream",),
     memories: Iterable[str] | None = None,
-    block_bytes: int = 4096,
+    block_bytes: int | None = None,
     zeros: Mapping[str, int] | None = None,
     least_values: int = 1,
     progress: Callable[[str], None] | None = None,
@@ -77,8 +77,11 @@ def bandwidth(
 
     Parameters
     ----------
-    tensors, network, kinds, codecs, block_bytes, zeros, least_values, progress
+    tensors, network, kinds, codecs, zeros, least_values, progress
         As of :func:`~tensorpress.bench_device.bench`. `raw` is always measured.
+    block_bytes : int, optional
+        Raw bytes of a block; default: of a job of its own what suits it (:meth:`~tensorpress.engine.Capabilities.block_values_for`), in a
+        chain 4096 or the hardware's largest.
     engine : Engine
         On a device that counts cycles.
     clock_mhz : float
@@ -96,9 +99,10 @@ def bandwidth(
     -------
     list of dict
         One row a tensor, codec, direction, raw side and memory: those of :func:`~tensorpress.bench_device.bench`, and ``build, memory,
-        clock_mhz, ratio, gb_per_s`` (10^9 raw bytes a second), ``ddr_bytes`` (read and written), ``raw_job_cycles, raw_job_gb_per_s,
-        raw_job_ddr_bytes`` of the raw job, ``speedup`` over it, and ``jobs``: 1. Then those of the chain, whose ``tensor`` and ``kind``
-        are :data:`CHAIN`, with the number of its ``jobs``, the cycles from its start to its end, and a chain of raw jobs beside it.
+        clock_mhz, block_values, ratio, gb_per_s`` (10^9 raw bytes a second), ``ddr_bytes`` (read and written), ``raw_job_cycles,
+        raw_job_gb_per_s, raw_job_ddr_bytes`` of the raw job, ``speedup`` over it, and ``jobs``: 1. Then those of the chain, whose
+        ``tensor`` and ``kind`` are :data:`CHAIN`, with the number of its ``jobs``, the cycles from its start to its end, and a chain of
+        raw jobs beside it.
 
     Raises
     ------
@@ -114,13 +118,14 @@ def bandwidth(
     members: dict[str, list[Case]] = {name: [] for name in names}  # of the chain
     about: list[dict[str, Any]] = []
     for tensor, values, common in chosen(tensors, engine, network=network, kinds=kinds, least_values=least_values, progress=progress):
-        cases = [
-            Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes, zero=(zeros or {}).get(tensor, 0)) for codec in names
-        ]
+        zero = (zeros or {}).get(tensor, 0)
+        cases = [Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes, zero=zero) for codec in names]
         if tensor in chain:
             about.append(common)
-            for case in cases:
-                members[case.coding.codec].append(case)
+            for codec in names:
+                members[codec].append(
+                    Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes or chain_block_bytes(engine), zero=zero)
+                )
         rows += _on_memories(engine, [[case] for case in cases], common, places, endpoints, build=build, clock_mhz=clock_mhz)
     if about:
         whole = about[0] | {"tensor": CHAIN, "kind": CHAIN}
@@ -150,10 +155,16 @@ def _on_memories(
                 single = common["kind"] != CHAIN
                 for row in cases[0].run(endpoint, ways) if single else (run_chain(cases, endpoint, way) for way in ways):
                     row |= {"memory": memory, "build": build, "clock_mhz": clock_mhz, "jobs": len(cases)}
+                    row["block_values"] = cases[0].coding.block_values
                     row["ddr_bytes"] = PORT_BYTES * (row["count_read_beats"] + row["count_write_beats"])
                     reference = plain.setdefault(row["direction"], row)
                     row |= {f"raw_job_{name}": reference[name] for name in ("cycles", "ddr_bytes")}
                     yield _rates(dict(common) | row)
+
+
+def chain_block_bytes(engine: Engine) -> int:
+    """Raw bytes of a block in a chain: 4096, or the hardware's largest."""
+    return min(4096, engine.capabilities.block_bytes)
 
 
 def run_chain(cases: Sequence[Case], endpoint: Endpoint, direction: Direction) -> dict[str, Any]:
@@ -213,9 +224,9 @@ def chain_rates(
     Returns
     -------
     list of dict
-        One row a tensor, run, codec, direction and raw side: ``build, tensor, jobs, job_values, codec, direction, endpoint, values,
-        coded_bytes, ratio, cycles, values_per_cycle, of_bound`` (share of :func:`bound`), ``of_long`` (share of the first run's rate),
-        ``ok``, and the counters.
+        One row a tensor, run, codec, direction and raw side: ``build, tensor, jobs, job_values, block_values, codec, direction, endpoint,
+        values, coded_bytes, ratio, cycles, values_per_cycle, of_bound`` (share of :func:`bound`), ``of_long`` (share of the first run's
+        rate), ``ok``, and the counters.
 
     Raises
     ------
@@ -225,11 +236,11 @@ def chain_rates(
     if not engine.device.has_cycles:
         raise InputError(f"device {engine.device.name!r} counts no cycles: it has no bandwidth")
     rows: list[dict[str, Any]] = []
-    block_bytes = min(4096, engine.capabilities.block_bytes)
     for tensor, values, _ in chosen(tensors, engine, network="", kinds=None, least_values=1, progress=progress):
         for codec in known_codecs(engine, codecs):
             long: dict[tuple[str, str], float] = {}
             for jobs, size in runs:
+                block_bytes = None if jobs == 1 else chain_block_bytes(engine)
                 pieces = np.resize(values, (min(jobs, _PIECES), size))
                 own = tensors[tensor].dtype
                 zero = (zeros or {}).get(tensor, 0)
@@ -240,6 +251,7 @@ def chain_rates(
                         if codec not in engine.capabilities.codecs_of(way):
                             continue
                         row: dict[str, Any] = {"build": build, "tensor": tensor, "jobs": jobs, "job_values": size, "values": jobs * size}
+                        row["block_values"] = cases[0].coding.block_values
                         row |= run_chain(cases, endpoint, way)
                         row["ratio"] = row["values"] / row["coded_bytes"]
                         rate = row["values_per_cycle"]

@@ -103,6 +103,19 @@ class Capabilities:
         """Return the codecs that the hardware has for a direction."""
         return self.encode_codecs if direction == "compress" else self.decode_codecs
 
+    def block_values_for(self, count: int) -> int:
+        """Return the values of a block with which a job of its own goes fast: 4096, or less for a tensor that is short for the lanes.
+
+        The lanes of a job begin and end one after the other, so it takes about `count / lanes` cycles and a block more. The block is halved
+        until it is at most a sixteenth of that, but not below 1024 values: smaller blocks cost size (index, last words, apack's coders).
+        A job of a queue needs no such choice: its lanes go on to the next job.
+        """
+        lanes = max(self.encode_lanes, self.decode_lanes)
+        block = min(4096, self.block_bytes * 8 // self.width)
+        while block > 1024 and block * 16 * lanes > count:
+            block //= 2
+        return block
+
     def __str__(self) -> str:
         coders = f", {self.apack_coders} apack coders" if self.apack_coders else ""
         if self.encode_lanes != self.decode_lanes or self.encode_codecs != self.decode_codecs:

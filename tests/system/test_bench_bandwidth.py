@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,38 @@ def test_chain_rates(engine: Engine) -> None:
         assert row["of_long"] == row["values_per_cycle"] / long["values_per_cycle"]
     with ModelDevice() as model, pytest.raises(InputError, match="counts no cycles"):
         chain_rates({"a": sparse_values(1000)}, Engine(model))
+
+
+@pytest.mark.parametrize(
+    ("encode_lanes", "decode_lanes", "block_bytes", "count", "expected"),
+    [
+        (8, 8, 4096, 1 << 20, 4096),
+        (8, 8, 4096, 1 << 19, 4096),
+        (8, 8, 4096, (1 << 19) - 1, 2048),
+        (8, 8, 16384, 1 << 18, 2048),
+        (4, 16, 4096, 1 << 18, 1024),
+        (16, 4, 4096, 1 << 18, 1024),
+        (8, 8, 4096, 100, 1024),
+        (1, 1, 512, 1 << 20, 512),
+        (1, 1, 16384, 1 << 16, 4096),
+    ],
+)
+def test_block_of_a_job_of_its_own(
+    engine: Engine, encode_lanes: int, decode_lanes: int, block_bytes: int, count: int, expected: int
+) -> None:
+    """A sixteenth of a lane's share, 1024..4096, and no more than the hardware takes."""
+    can = replace(engine.capabilities, encode_lanes=encode_lanes, decode_lanes=decode_lanes, block_bytes=block_bytes)
+    assert can.block_values_for(count) == expected
+
+
+def test_blocks_where_none_is_asked_for(engine: Engine) -> None:
+    """A job of its own gets what suits it; those of a chain the largest."""
+    largest = engine.capabilities.block_bytes
+    values = {"a": sparse_values(9_000)}
+    rows = bandwidth(values, engine, clock_mhz=CLOCK, codecs=["zvc"], memories=["ideal"], chain=["a"])
+    assert {(row["kind"] == CHAIN, row["block_values"]) for row in rows} == {(False, min(1024, largest)), (True, largest)}
+    rows = chain_rates(values, engine, codecs=["zvc"], runs=((1, 9_000), (3, 500)))
+    assert {(row["jobs"], row["block_values"]) for row in rows} == {(1, min(1024, largest)), (3, largest)}
 
 
 def test_bound(engine: Engine) -> None:

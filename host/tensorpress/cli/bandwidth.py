@@ -85,7 +85,6 @@ def measure(
                 endpoints=sides,
                 memories=places,
                 zeros=zeros,
-                block_bytes=min(4096, engine.capabilities.block_bytes),
                 progress=step,
                 chain=layers,
             )
@@ -109,7 +108,8 @@ def measure(
 
 RATES_LEGEND = (
     "values per cycle, in brackets the share of the bound: the lanes, the raw side, or 8 x ratio of the memory port, whichever is least;"
-    " of chains, the share of the longest tensor's rate. Ideal memory, latency 40 cycles."
+    " of chains, the share of the longest tensor's rate. Ideal memory, latency 40 cycles,"
+    " bursts as an HP port takes them."
 )
 
 

@@ -69,6 +69,8 @@ def _timing(setup: Setup) -> Any:
     if setup.stalls is not None and setup.stalls not in profiles:
         raise InputError(f"stalls {setup.stalls!r} is not one of {', '.join(profiles)}")
     options: dict[str, Any] = {"stalls": profiles[setup.stalls or "none"]}
+    if setup.build is not None:  # what the named builds are meant for: a port of the PS, which takes as many bursts
+        options.update(read_outstanding=verilated.PORT_OUTSTANDING, write_outstanding=verilated.PORT_OUTSTANDING)
     if setup.latency is not None:
         options.update(read_latency=setup.latency, write_latency=setup.latency)
     return verilated.Timing(**options)

@@ -75,6 +75,10 @@ HEAVY_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.6, 3))
 LONG_STALLS: Mapping[str, Stall] = dict.fromkeys(CHANNELS, Stall(0.02, 200))
 
 
+PORT_OUTSTANDING = 8
+"""Bursts in each direction that an HP port of the Zynq-7000 takes (reset value of its issuing capability, UG585)."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """How the memory and the stream partners behave.
