@@ -91,7 +91,9 @@ class SlowPath:
 @dataclass(frozen=True)
 class Row:
     """What a build costs. `bram36` counts a half block RAM (RAMB18) as 0.5, `lutram` the LUTs used as memory or shift registers (not in
-    `lut`).
+    `lut`). `sites`: places for a LUT that all of them take, as the chip has them and a vendor's report counts them: a place holds one
+    function of six inputs, or two that have five inputs together. Yosys' estimate (``stat -tech xilinx``) puts LUTs of two inputs beside
+    those of three and four, and no others together.
     """
 
     build: str
@@ -105,10 +107,11 @@ class Row:
     path: tuple[str, ...]
     digest: str
     paths: tuple[SlowPath, ...] = ()
+    sites: int = 0
 
     def used(self) -> dict[str, float]:
-        """Cells by the names of XC7Z020; LUTs used as memory are LUTs."""
-        return {"LUT": self.lut + self.lutram, "FF": self.ff, "BRAM36": self.bram36, "DSP": self.dsp}
+        """What is used of the chip, by the names of XC7Z020."""
+        return {"LUT": self.sites, "FF": self.ff, "BRAM36": self.bram36, "DSP": self.dsp}
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Row:
@@ -173,7 +176,8 @@ def synthesise(build: Build) -> Row:
         f"synth_xilinx -family xc7 -top {build.top} -flatten -noiopad -noclkbuf; delete t:$scopeinfo; "
         f"tee -q -o stat.json stat -json -tech xilinx {build.top}; write_verilog -noexpr netlist.v",
     )
-    cells = _cells(json.loads((folder / "stat.json").read_text()))
+    stat = json.loads((folder / "stat.json").read_text())
+    cells = _cells(stat)
     (folder / "cells.v").write_text(_delays())
     netlist = (folder / "netlist.v").read_text()
     picoseconds, steps = _timing(folder, build.top, "netlist.v")
@@ -191,6 +195,7 @@ def synthesise(build: Build) -> Row:
         path=path,
         digest=key,
         paths=paths,
+        sites=next(iter(stat["modules"].values()))["estimated_num_lc"] + _lutram(cells),
     )
     row_file.write_text(json.dumps(asdict(row), indent=1))
     return row
@@ -340,11 +345,13 @@ def load_baseline() -> dict[str, Any]:
 
 
 def _table(rows: Sequence[Row], baseline: Mapping[str, Any]) -> str:
-    lines = [f"{'build':<24}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'BRAM36':>8}{'DSP':>6}{'MHz':>6}   before"]
+    lines = [f"{'build':<24}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'BRAM36':>8}{'DSP':>6}{'sites':>8}{'MHz':>6}   before"]
     for row in rows:
         old = baseline.get(row.build)
         before = "-" if old is None else " ".join(str(old[name]) for name in (*AREA[:2], *AREA[2:], "fmax_mhz"))
-        lines.append(f"{row.build:<24}{row.lut:>8}{row.ff:>8}{row.lutram:>8}{row.bram36:>8g}{row.dsp:>6}{row.fmax_mhz:>6}   {before}")
+        lines.append(
+            f"{row.build:<24}{row.lut:>8}{row.ff:>8}{row.lutram:>8}{row.bram36:>8g}{row.dsp:>6}{row.sites:>8}{row.fmax_mhz:>6}   {before}"
+        )
     return "\n".join(lines)
 
 
@@ -358,14 +365,14 @@ def readme(baseline: Mapping[str, Any]) -> str:
     rows = [Row.load({"build": name, **old}) for name, old in baseline.items()]
     named = {build.name: build for build in builds() if build.clock_mhz}
     lines = [
-        "| build | LUT | of them memory | FF | BRAM36 | DSP | estimated MHz |",
-        "|---|---|---|---|---|---|---|",
+        "| build | LUT cells | of them memory | LUT sites | FF | BRAM36 | DSP | estimated MHz |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in [*(row for row in rows if row.build in named), *(row for row in rows if row.build not in named)]:
-        cells = []
+        cells = [str(row.lut + row.lutram), str(row.lutram)]
         for name, count in row.used().items():
             share = f" ({100 * count / XC7Z020[name]:.1f} %)" if row.build in named else ""
-            cells += [f"{count:g}{share}"] + ([str(row.lutram)] if name == "LUT" else [])
+            cells.append(f"{count:g}{share}")
         lines.append(f"| `{row.build}` | {' | '.join(cells)} | {row.fmax_mhz} |")
     for row in rows:
         if row.paths:
@@ -423,7 +430,9 @@ def main() -> int:
     if options.accept:
         for row in rows:
             kept_fields = {
-                name: value for name, value in asdict(row).items() if name in ("top", *AREA, "fmax_mhz") or (name == "paths" and value)
+                name: value
+                for name, value in asdict(row).items()
+                if name in ("top", *AREA, "sites", "fmax_mhz") or (name == "paths" and value)
             }
             baseline[row.build] = kept_fields
         baseline = {name: row for name, row in sorted(baseline.items()) if name in known}
