@@ -179,10 +179,11 @@ def synthesise(build: Build) -> Row:
     stat = json.loads((folder / "stat.json").read_text())
     cells = _cells(stat)
     (folder / "cells.v").write_text(_delays())
-    netlist = (folder / "netlist.v").read_text()
-    picoseconds, steps = _timing(folder, build.top, "netlist.v")
-    path = _names(steps, netlist)
-    paths = tuple(_slow_paths(folder, build.top, netlist, steps)) if build.clock_mhz else ()
+    netlist = _Netlist((folder / "netlist.v").read_text())
+    worst, steps = _timing(folder, build.top, "netlist.v")
+    found = list(_slow_paths(folder, build.top, netlist, steps)) if build.clock_mhz else []
+    if found:  # a register: what comes before it is a wire that nothing reads
+        worst, steps = found[0][0].ps, found[0][1]
     row = Row(
         build=build.name,
         top=build.top,
@@ -191,10 +192,10 @@ def synthesise(build: Build) -> Row:
         lutram=_lutram(cells),
         bram36=_count(cells, r"RAMB36E1") + 0.5 * _count(cells, r"RAMB18E1"),
         dsp=_count(cells, r"DSP48E1"),
-        fmax_mhz=int(1e6 / picoseconds),
-        path=path,
+        fmax_mhz=int(1e6 / worst),
+        path=_names(steps, netlist),
         digest=key,
-        paths=paths,
+        paths=tuple(path for path, _ in found),
         sites=next(iter(stat["modules"].values()))["estimated_num_lc"] + _lutram(cells),
     )
     row_file.write_text(json.dumps(asdict(row), indent=1))
@@ -264,61 +265,107 @@ def _timing(folder: Path, top: str, netlist: str) -> tuple[int, list[tuple[int, 
     return _worst_path((folder / "sta.txt").read_text())
 
 
-_INSTANCE = re.compile(r"(?ms)^  (\w+) (?:#\(.*?\n  \) )?(\S+) \(\n(.*?)\n  \);")
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of a netlist: its lines are `lines[first:last]`, those of its ports `lines[ports:last - 1]`."""
+
+    kind: str
+    first: int
+    ports: int
+    last: int
 
 
-def _register(ports: str, cell: str) -> str:
-    """The name of what a cell holds, without bits and without lane numbers."""
-    named = re.search(r"\.(?:Q|O|DOADO|DOBDO|DO|P)\(\s*\\?([A-Za-z][^)]*?)\s*\)", ports) or re.search(
-        r"\(\s*\\?([A-Za-z][^)']*?)\s*\)", ports
-    )
-    name = re.sub(r"\s*\[[\d:]+\]$", "", named[1]) if named else cell
-    return re.sub(r"\[\d+\]", "[*]", name)
+class _Netlist:
+    """The netlist that ``write_verilog -noexpr`` wrote, by lines, and its cells by name."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.split("\n")
+        self.cells: dict[str, _Cell] = {}
+        number = 0
+        while number < len(self.lines):
+            line = self.lines[number]
+            number += 1
+            if not (line.startswith("  ") and line[2:3].isupper() and line.endswith("(")):
+                continue
+            first = number - 1
+            if line.endswith("#("):
+                while not line.startswith("  ) "):
+                    line, number = self.lines[number], number + 1
+            name, ports = line.split()[1], number
+            while self.lines[number] != "  );":
+                number += 1
+            number += 1
+            self.cells[name.removeprefix("\\")] = _Cell(self.lines[first].split()[0], first, ports, number)
+
+    def ports(self, name: str) -> dict[str, str]:
+        """What is connected to the ports of a cell."""
+        cell = self.cells.get(name)
+        lines = self.lines[cell.ports : cell.last - 1] if cell else []
+        return dict(found.groups() for line in lines if (found := re.match(r"\s*\.(\w+)\((.*)\),?$", line)))  # type: ignore[misc]
+
+    def register(self, name: str) -> str:
+        """The name of what a cell holds, without bits and without lane numbers."""
+        cell = self.cells.get(name)
+        if cell is None or (cell.kind.startswith("RAM") and name[0].isalpha()):
+            held = re.sub(r"(\.\d+)+$", "", name)
+        else:
+            ports = self.ports(name)
+            nets = [ports.get(port, "").strip().removeprefix("\\") for port in ("Q", "O", "DOADO", "DOBDO", "DO", "P", *ports)]
+            held = next((net for net in nets if net[:1].isalpha() and "'" not in net), name)
+            held = re.sub(r"\s*\[[\d:]+\]$", "", held)
+        return re.sub(r"\[\d+\]", "[*]", held)
+
+    def remove(self, name: str) -> bool:
+        """Take a cell out; False if there is none of this name."""
+        cell = self.cells.pop(name, None)
+        if cell is not None:
+            self.lines[cell.first : cell.last] = [""] * (cell.last - cell.first)
+        return cell is not None
+
+    def disconnect(self, name: str, pins: Sequence[str]) -> None:
+        """Connect nothing to some pins of a cell."""
+        cell = self.cells[name]
+        for number in range(cell.ports, cell.last - 1):
+            pin, net = re.match(r"\s*\.(\w+)\((.*)\)(?=,?$)", self.lines[number]).groups()  # type: ignore[union-attr]
+            if pin in pins:
+                self.lines[number] = self.lines[number].replace(f"({net})", "()")
 
 
-def _slow_paths(folder: Path, top: str, netlist: str, steps: list[tuple[int, str, str]]) -> Iterator[SlowPath]:
-    """The slowest paths that end in different registers: after each, nothing is connected to the inputs of its last register any more."""
+def _slow_paths(
+    folder: Path, top: str, netlist: _Netlist, steps: list[tuple[int, str, str]]
+) -> Iterator[tuple[SlowPath, list[tuple[int, str, str]]]]:
+    """The slowest paths that end in different registers, with their cells: after each, nothing is connected to its last register."""
+    names = {name: netlist.register(name) for name in netlist.cells}
     found = 0
     while True:
-        names = {cell[2]: _register(cell[3], cell[2]) for cell in _INSTANCE.finditer(netlist)}
         _, last, arc = steps[-1]
         kind, pin = arc.split("->")[0].split(".")
-        if "->" in arc and not _COMBINATIONAL.match(kind):
-            return  # the slowest path ends at a port: no register is left
         if _COMBINATIONAL.match(kind):  # a wire that is kept though nothing reads it any more
-            shorter = _INSTANCE.sub(lambda cell, last=last: "" if cell[2] == last else cell[0], netlist)  # type: ignore[misc]
+            if not netlist.remove(last):
+                return
+        elif "->" in arc:
+            return  # the slowest path ends at a port: no register is left
         else:
-            end = names.get(last, last)
-            yield SlowPath(steps[-1][0], len(steps) - 1, names.get(steps[0][1], steps[0][1]), end)
+            end = names[last]
+            yield SlowPath(steps[-1][0], len(steps) - 1, names.get(steps[0][1], steps[0][1]), end), steps
             found += 1
-            pins = re.compile(rf"(?m)(\.(?:{'CE|D|R|S' if kind.startswith('FD') else re.escape(pin)})\()[^\n]*\)(,?)$")
-
-            def cut(
-                cell: re.Match[str], names: dict[str, str] = names, end: str = end, kind: str = kind, pins: re.Pattern[str] = pins
-            ) -> str:
-                same = names[cell[2]] == end and cell[1][:2] == kind[:2]
-                return pins.sub(r"\1)\2", cell[0]) if same else cell[0]
-
-            shorter = _INSTANCE.sub(cut, netlist)
-        if found == PATHS or shorter == netlist:
-            return
-        netlist = shorter
-        (folder / "cut.v").write_text(netlist)
+            if found == PATHS:
+                return
+            pins = ("CE", "D", "R", "S") if kind.startswith("FD") else (pin,)
+            for name, cell in netlist.cells.items():
+                if names[name] == end and cell.kind[:2] == kind[:2]:
+                    netlist.disconnect(name, pins)
+        (folder / "cut.v").write_text("\n".join(netlist.lines))
         _, steps = _timing(folder, top, "cut.v")
 
 
-def _names(steps: Sequence[tuple[int, str, str]], netlist: str) -> tuple[str, ...]:
+def _names(steps: Sequence[tuple[int, str, str]], netlist: _Netlist) -> tuple[str, ...]:
     """The path in words of the design: each cell by the wire that it drives (or, where Yosys invented that, by the first named wire that
     it reads).
     """
-    wanted = {cell for _, cell, _ in steps}
-    nets: dict[str, dict[str, str]] = {}
-    for found in _INSTANCE.finditer(netlist):
-        if found[2] in wanted:
-            nets[found[2]] = dict(re.findall(r"\.(\w+)\((.*?)\)(?:,|$)", found[3], re.M))
     out = []
     for ps, cell, arc in steps:
-        ports = nets.get(cell, {})
+        ports = netlist.ports(cell)
         order = [ports.get(port, "") for port in ("O", "Q", "DOADO", "DO")] + list(ports.values())
         named = next((net.strip() for net in order if re.match(r"\s*\\?[A-Za-z]", net) and "'" not in net), cell)
         out.append(f"{ps:>6} ps  {arc:<16} {named}")

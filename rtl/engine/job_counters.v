@@ -41,49 +41,60 @@ module job_counters #(
 );
 
     localparam COUNTERS = 10;
+    localparam LANE_COUNTERS = 4;  // the first ones after count_cycles
 
-    function [4:0] ones;
-        input [LANES-1:0] bits;
+    function [3:0] ones;
+        input [7:0] bits;
         integer i;
         begin
-            ones = 5'd0;
-            for (i = 0; i < LANES; i = i + 1) ones = ones + {4'd0, bits[i]};
+            ones = 4'd0;
+            for (i = 0; i < 8; i = i + 1) ones = ones + {3'd0, bits[i]};
         end
     endfunction
 
-    // one cycle for the sums of bits, one for the counters
-    reg busy_q, start_q;
+    // One cycle for the steps, one for the counters. Counting lanes takes two cycles before that, so their counters are a cycle behind.
+    reg busy_q, start_q, busy_late_q, start_late_q;
     reg [5*COUNTERS-1:0] step_q;
-    wire [4:0] lanes_busy = ones(lane_busy);
-    wire [4:0] lanes_starved = ones(lane_starved);
-    wire [4:0] lanes_blocked = ones(lane_blocked);
+    wire [16*LANE_COUNTERS-1:0] lanes = {
+        {{(16 - LANES) {1'b0}}, ~(lane_busy | lane_starved | lane_blocked)},
+        {{(16 - LANES) {1'b0}}, lane_blocked},
+        {{(16 - LANES) {1'b0}}, lane_starved},
+        {{(16 - LANES) {1'b0}}, lane_busy}
+    };
 
     always @(posedge clk) begin
-        busy_q  <= busy;
-        start_q <= start;
-        step_q  <= {
-            {4'd0, stream_wait},
-            {4'd0, write_wait},
-            {4'd0, write_beat},
-            {4'd0, read_wait},
-            {4'd0, read_beat},
-            ones(~(lane_busy | lane_starved | lane_blocked)),
-            lanes_blocked,
-            lanes_starved,
-            lanes_busy,
-            5'd1
+        busy_q       <= busy;
+        start_q      <= start;
+        busy_late_q  <= busy_q;
+        start_late_q <= start_q;
+        step_q[4:0]  <= 5'd1;
+        step_q[5*COUNTERS-1:5*(1+LANE_COUNTERS)] <= {
+            {4'd0, stream_wait}, {4'd0, write_wait}, {4'd0, write_beat}, {4'd0, read_wait}, {4'd0, read_beat}
         };
     end
 
-    reg [32*COUNTERS-1:0] count_q;
     genvar c;
     generate
+        for (c = 0; c < LANE_COUNTERS; c = c + 1) begin : g_lanes
+            reg [3:0] low_q, high_q;
+
+            always @(posedge clk) begin
+                low_q              <= ones(lanes[16*c+:8]);
+                high_q             <= ones(lanes[16*c+8+:8]);
+                step_q[5*(c+1)+:5] <= {1'b0, low_q} + {1'b0, high_q};
+            end
+        end
+    endgenerate
+
+    reg [32*COUNTERS-1:0] count_q;
+    generate
         for (c = 0; c < COUNTERS; c = c + 1) begin : g_counter
+            wire late = c >= 1 && c <= LANE_COUNTERS;
             wire [32:0] sum = {1'b0, count_q[32*c+:32]} + {28'd0, step_q[5*c+:5]};
 
             always @(posedge clk) begin
-                if (start_q) count_q[32*c+:32] <= 32'd0;
-                else if (busy_q) count_q[32*c+:32] <= sum[32] ? 32'hFFFF_FFFF : sum[31:0];
+                if (late ? start_late_q : start_q) count_q[32*c+:32] <= 32'd0;
+                else if (late ? busy_late_q : busy_q) count_q[32*c+:32] <= sum[32] ? 32'hFFFF_FFFF : sum[31:0];
             end
         end
     endgenerate

@@ -104,7 +104,8 @@ def test_slow_paths_end_in_different_registers():
     )
     (work / "cells.v").write_text(synth_report._delays())
     worst, steps = synth_report._timing(work, "chain", "netlist.v")
-    paths = list(synth_report._slow_paths(work, "chain", (work / "netlist.v").read_text(), steps))
+    netlist = synth_report._Netlist((work / "netlist.v").read_text())
+    paths = [path for path, _ in synth_report._slow_paths(work, "chain", netlist, steps)]
     assert paths[0].ps == worst
     assert [path.end for path in paths] == ["slow_q", "middle_q", "fast_q"]
     assert {path.begin for path in paths} == {"a_q"}
