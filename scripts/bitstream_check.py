@@ -187,7 +187,7 @@ def vivado() -> str:
     if packaged != expected:
         raise CheckError("the packaged IP has other registers than the register map")
     interfaces = sorted(str(interface.get("name")) for interface in component.iter("interface"))
-    if interfaces != ["aclk", "aresetn", "irq", "m_axi", "m_axis_raw", "s_axi", "s_axis_raw"]:
+    if interfaces != ["aclk", "aresetn", "irq", "m1_axi", "m_axi", "m_axis_raw", "s_axi", "s_axis_raw"]:
         raise CheckError(f"the packaged IP has the interfaces {interfaces}")
     design = WORK / "block_design"
     shutil.rmtree(design, ignore_errors=True)

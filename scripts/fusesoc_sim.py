@@ -40,6 +40,7 @@ def main() -> int:
             core=RtlFiles(sources, headers),
             toplevel=eda["toplevel"],
             parameters=parameters,
+            extra_env={"MEMORY_PORTS": str(parameters.get("MEMORY_PORTS", 1))},
             expected_tests=TESTS,
         )
     except CocotbFailure as error:

@@ -39,6 +39,8 @@ BUILDS: tuple[Mapping[str, int], ...] = (
     {"LANES": 16, "BLOCK_BYTES": 16384},
     {"ENCODE_LANES": 0, "DECODE_LANES": 2},
     {"ENCODE_LANES": 3, "DECODE_LANES": 0},
+    {"LANES": 2, "CODECS": 3, "MEMORY_PORTS": 2},
+    {"ENCODE_LANES": 3, "DECODE_LANES": 16, "STREAM_BYTES": 16, "MEMORY_PORTS": 2},
     *(engine_build(ROOT, name).parameters for name in ("full", "inference", "small")),
 )
 """Parameter sets in which the engine as a whole is checked; the modules are checked with their defaults."""

@@ -26,15 +26,16 @@ set_property vendor_display_name tensorpress $core
 set_property supported_families {zynq Production artix7 Production kintex7 Production} $core
 
 # Interfaces. Vivado finds them by the names of the ports; a build in which it does not is useless, so say so.
-foreach interface {s_axi m_axi s_axis_raw m_axis_raw aclk aresetn} {
+foreach interface {s_axi m_axi m1_axi s_axis_raw m_axis_raw aclk aresetn} {
     if {[llength [ipx::get_bus_interfaces $interface -of_objects $core]] != 1} {
         error "package_ip: Vivado found no interface $interface at tensorpress_engine"
     }
 }
-foreach interface {s_axi m_axi s_axis_raw m_axis_raw} {
+foreach interface {s_axi m_axi m1_axi s_axis_raw m_axis_raw} {
     ipx::associate_bus_interfaces -busif $interface -clock aclk $core
 }
 ipx::associate_bus_interfaces -clock aclk -reset aresetn $core
+set_property enablement_dependency {$MEMORY_PORTS = 2} [ipx::get_bus_interfaces m1_axi -of_objects $core]
 if {[llength [ipx::get_bus_interfaces irq -of_objects $core]] == 0} {
     ipx::infer_bus_interface irq xilinx.com:signal:interrupt_rtl:1.0 $core
 }
@@ -51,6 +52,7 @@ foreach {parameter text low high} {
     DECODE_CODECS     {Codecs that decompress}                         0   15
     BLOCK_BYTES       {Largest raw block in bytes, a power of 2}       512 16384
     STREAM_BYTES      {Bytes of a beat of the stream ports}            8   8
+    MEMORY_PORTS      {Memory ports; the second one only reads}        1   2
     READ_OUTSTANDING  {Read bursts on the way at once}                 2   16
     WRITE_OUTSTANDING {Write bursts on the way at once}                2   16
     APACK_CODERS      {Interleaved coders of an apack block}           8   16

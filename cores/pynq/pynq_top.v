@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// pynq_top: the whole PL of a PYNQ board: the processing system, the engine on its HP port, registers and interrupts on its GP port.
+// pynq_top: the whole PL of a PYNQ board: the processing system, the engine on its HP port (with MEMORY_PORTS = 2 on two of them), registers
+// and interrupts on its GP port.
 // README.md has the figure and the address map.
 //
 // One clock: FCLK0. Its frequency is set by software (CLOCK_MHZ says what the constraints promise); its reset is synchronised here.
@@ -20,6 +21,7 @@ module pynq_top #(
     parameter ENCODE_CODECS     = CODECS,
     parameter DECODE_CODECS     = CODECS,
     parameter BLOCK_BYTES       = 4096,
+    parameter MEMORY_PORTS      = 1,
     parameter READ_OUTSTANDING  = 8,
     parameter WRITE_OUTSTANDING = 8,
     parameter APACK_CODERS      = 8,
@@ -55,6 +57,15 @@ module pynq_top #(
     wire [1:0] hp0_arburst, hp0_awburst, hp0_rresp, hp0_bresp;
     wire hp0_arid, hp0_arlock, hp0_arvalid, hp0_arready, hp0_rlast, hp0_rvalid, hp0_rready;
     wire hp0_awid, hp0_awlock, hp0_awvalid, hp0_awready, hp0_wlast, hp0_wvalid, hp0_wready, hp0_bvalid, hp0_bready;
+
+    wire [31:0] hp1_araddr;
+    wire [63:0] hp1_rdata;
+    wire [7:0] hp1_arlen;
+    wire [5:0] hp1_rid;
+    wire [3:0] hp1_arcache;
+    wire [2:0] hp1_arsize, hp1_arprot;
+    wire [1:0] hp1_arburst, hp1_rresp;
+    wire hp1_arid, hp1_arlock, hp1_arvalid, hp1_arready, hp1_rlast, hp1_rvalid, hp1_rready;
 
     ps7_ports u_ps7 (
         .fclk0(fclk0),
@@ -121,6 +132,23 @@ module pynq_top #(
         .hp0_bresp(hp0_bresp),
         .hp0_bvalid(hp0_bvalid),
         .hp0_bready(hp0_bready),
+        .hp1_clk(MEMORY_PORTS == 2 ? clk : 1'b0),
+        .hp1_arid({5'd0, hp1_arid}),
+        .hp1_araddr(hp1_araddr),
+        .hp1_arlen(hp1_arlen[3:0]),
+        .hp1_arsize(hp1_arsize[1:0]),
+        .hp1_arburst(hp1_arburst),
+        .hp1_arlock({1'b0, hp1_arlock}),
+        .hp1_arcache(hp1_arcache),
+        .hp1_arprot(hp1_arprot),
+        .hp1_arvalid(hp1_arvalid),
+        .hp1_arready(hp1_arready),
+        .hp1_rid(hp1_rid),
+        .hp1_rdata(hp1_rdata),
+        .hp1_rresp(hp1_rresp),
+        .hp1_rlast(hp1_rlast),
+        .hp1_rvalid(hp1_rvalid),
+        .hp1_rready(hp1_rready),
         .irq(irq)
     );
 
@@ -201,7 +229,7 @@ module pynq_top #(
     );
 
     // ------------------------------------------------------------------------------------------------------------------
-    // The engine on S_AXI_HP0
+    // The engine on S_AXI_HP0, and with MEMORY_PORTS = 2 on S_AXI_HP1
 
     wire engine_irq, engine_busy, engine_error;
     wire [63:0] dropped_data;
@@ -216,6 +244,7 @@ module pynq_top #(
         .ENCODE_CODECS(ENCODE_CODECS),
         .DECODE_CODECS(DECODE_CODECS),
         .BLOCK_BYTES(BLOCK_BYTES),
+        .MEMORY_PORTS(MEMORY_PORTS),
         .READ_OUTSTANDING(READ_OUTSTANDING),
         .WRITE_OUTSTANDING(WRITE_OUTSTANDING),
         .APACK_CODERS(APACK_CODERS),
@@ -277,6 +306,22 @@ module pynq_top #(
         .m_axi_rlast(hp0_rlast),
         .m_axi_rvalid(hp0_rvalid),
         .m_axi_rready(hp0_rready),
+        .m1_axi_arid(hp1_arid),
+        .m1_axi_araddr(hp1_araddr),
+        .m1_axi_arlen(hp1_arlen),
+        .m1_axi_arsize(hp1_arsize),
+        .m1_axi_arburst(hp1_arburst),
+        .m1_axi_arlock(hp1_arlock),
+        .m1_axi_arcache(hp1_arcache),
+        .m1_axi_arprot(hp1_arprot),
+        .m1_axi_arvalid(hp1_arvalid),
+        .m1_axi_arready(hp1_arready),
+        .m1_axi_rid(hp1_rid[0]),
+        .m1_axi_rdata(hp1_rdata),
+        .m1_axi_rresp(hp1_rresp),
+        .m1_axi_rlast(hp1_rlast),
+        .m1_axi_rvalid(hp1_rvalid),
+        .m1_axi_rready(hp1_rready),
         .s_axis_raw_tdata(64'd0),
         .s_axis_raw_tkeep(8'hFF),
         .s_axis_raw_tvalid(1'b1),
@@ -334,6 +379,7 @@ module pynq_top #(
     );
 
     wire unused = &{1'b0, hp0_awlen[7:4], hp0_arlen[7:4], hp0_awsize[2], hp0_arsize[2], hp0_rid[5:1], hp0_bid[5:1],
+                    hp1_arlen[7:4], hp1_arsize[2], hp1_rid[5:1],
                     dropped_data, dropped_keep, dropped_valid, dropped_last, none_ready};
 
 endmodule

@@ -11,7 +11,8 @@
 //   CPU port       one access at a time, played cycle by cycle; address and data phases drift apart when stalls are asked for.
 //                  AXI4-Lite, or single beats of AXI3 with changing IDs, which must come back
 //   memory         AXI slave over the caller's bytes: outstanding limits, random stalls, error responses, silence; its time is either
-//                  ideal (constant latency and rates) or that of a DDR3 behind a controller (ddr3.h)
+//                  ideal (constant latency and rates, those of reads for each port) or that of one DDR3 behind a controller (ddr3.h).
+//                  A second port, m1_axi, only reads
 //   streams        bytes to s_axis_raw, bytes from m_axis_raw, with random pauses; ports of 8 or 16 bytes
 //   checker        always on; the first broken rule is kept as text and ends the run
 //
@@ -49,8 +50,8 @@ constexpr uint32_t kWordBytes = 8;
 constexpr uint64_t kPage = 4096;
 constexpr int64_t kOne = 1 << 16;      // fixed point of the bandwidth tokens
 
-enum Channel { AR, R, AW, W, B, STREAM_IN, STREAM_OUT, LITE, CHANNELS };
-const char *const kChannelNames[CHANNELS] = {"ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite"};
+enum Channel { AR, R, AW, W, B, STREAM_IN, STREAM_OUT, LITE, AR1, R1, CHANNELS };
+const char *const kChannelNames[CHANNELS] = {"ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite", "ar1", "r1"};
 
 // xoshiro-like generators would do as well; splitmix64 is short and good enough for stalls.
 struct Random {
@@ -120,8 +121,47 @@ struct Hold {
     uint64_t a = 0, b = 0, c = 0;
 };
 
+// The memory's side of a port that reads.
+struct ReadPort {
+    const char *ar_name;
+    Channel ar_channel, r_channel;
+    std::deque<ReadBurst> bursts;
+    int64_t tokens = 0;
+    Fault fault;
+    Hold hold;
+    uint64_t read_bursts = 0, read_beats = 0;
+
+    ReadPort(const char *name, Channel ar, Channel r) : ar_name(name), ar_channel(ar), r_channel(r) {}
+    void forget() {
+        bursts.clear();
+        hold = Hold();
+    }
+};
+
+// Its pins, by the names of a top's port `p`.
+#define READ_PINS(t, p) \
+    ReadPins { \
+        t.p##_arvalid, t.p##_rready, t.p##_araddr, t.p##_arlen, t.p##_arsize, t.p##_arburst, t.p##_arid, t.p##_arlock, t.p##_arready, \
+            t.p##_rvalid, t.p##_rlast, t.p##_rresp, t.p##_rid, t.p##_rdata \
+    }
+struct ReadPins {
+    const CData &arvalid, &rready;
+    const IData &araddr;
+    const CData &arlen, &arsize, &arburst, &arid, &arlock;
+    CData &arready, &rvalid, &rlast, &rresp, &rid;
+    QData &rdata;
+};
+
+// What was sampled of it before the edge.
+struct ReadSample {
+    bool ar, r;
+    uint64_t address;
+    uint32_t beats, id;
+};
+
 template <class Top>
 struct Harness {
+    static constexpr bool kSecondPort = requires(Top &t) { t.m1_axi_arvalid; };
     static constexpr bool kAxi3 = requires(Top &t) { t.m_axi_wid; };
     static constexpr bool kStreams = requires(Top &t) { t.s_axis_raw_tvalid; };
 
@@ -142,21 +182,21 @@ struct Harness {
     // memory settings
     uint32_t read_latency = 40, write_latency = 20, read_limit = 4, write_limit = 4;
     int64_t read_rate = kOne, write_rate = kOne, shared_rate = 0;  // beats a cycle, fixed point; shared 0 = unlimited
-    int64_t read_tokens = 0, write_tokens = 0, shared_tokens = 0;
-    bool dead = false, address_waits_for_data = false, check_windows = true, half_width = false;
+    int64_t write_tokens = 0, shared_tokens = 0;
+    bool dead = false, address_waits_for_data = false, check_windows = true, half_width[2] = {false, false};
     bool is_ddr3 = false;
     tensorpress::Ddr3 ddr3;
-    Fault read_fault, write_fault;
+    Fault write_fault;
     Windows read_windows, write_windows;
 
     // memory state
-    std::deque<ReadBurst> reads;
+    ReadPort port[2] = {{"AR", AR, R}, {"second port AR", AR1, R1}};
+    bool second_first = false;           // whose turn it is to take from what both ports share
     std::deque<WriteBurst> writes;   // from AW until B is taken
     size_t writes_filled = 0;        // of those: bursts whose last beat has come
-    bool r_is_fault = false;
 
     // statistics
-    uint64_t read_bursts = 0, read_beats = 0, write_bursts = 0, write_beats = 0, peak_reads = 0, peak_writes = 0;
+    uint64_t write_bursts = 0, write_beats = 0, peak_reads = 0, peak_writes = 0;
     uint64_t stream_in_beats = 0, stream_out_beats = 0;
 
     // streams
@@ -169,7 +209,7 @@ struct Harness {
     bool lite_aw = false, lite_w = false, lite_b = false, lite_ar = false, lite_r = false;
     uint32_t lite_address = 0, lite_data = 0, lite_response = 0, lite_id = 0;
 
-    Hold hold_ar, hold_aw, hold_w, hold_m, hold_lite_b, hold_lite_r;
+    Hold hold_aw, hold_w, hold_m, hold_lite_b, hold_lite_r;
 
     void fail(const char *format, ...) __attribute__((format(printf, 2, 3))) {
         if (!violation.empty()) return;
@@ -220,17 +260,19 @@ struct Harness {
         top->aresetn = 1;
         top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_bready = top->s_axi_arvalid = top->s_axi_rready = 0;
         top->s_axi_wstrb = 0xF;
-        top->m_axi_arready = top->m_axi_rvalid = top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
+        read_pins(0).arready = read_pins(0).rvalid = 0;
+        if constexpr (kSecondPort) read_pins(1).arready = read_pins(1).rvalid = 0;
+        top->m_axi_awready = top->m_axi_wready = top->m_axi_bvalid = 0;
         if constexpr (kStreams) top->s_axis_raw_tvalid = top->m_axis_raw_tready = 0;
     }
 
     void clear_bus_state() {
         ddr3.forget();
-        reads.clear();
+        for (auto &p : port) p.forget();
         writes.clear();
         writes_filled = 0;
         lite_aw = lite_w = lite_b = lite_ar = lite_r = false;
-        hold_ar = hold_aw = hold_w = hold_m = hold_lite_b = hold_lite_r = Hold();
+        hold_aw = hold_w = hold_m = hold_lite_b = hold_lite_r = Hold();
         for (auto &s : stall) s.left = 0;
     }
 
@@ -267,14 +309,77 @@ struct Harness {
         return is_ddr3 ? ddr3.arrived(burst.ticket, burst.address, burst.beats * kWordBytes) : burst.due <= cycle;
     }
 
-    void check_burst(const char *channel, uint64_t address, uint32_t beats, uint32_t size_code, uint32_t burst) {
-        if (half_width) fail("%s: burst at 0x%llx while the port is set to 32 bits", channel, (unsigned long long)address);
+    void check_burst(int number, const char *channel, uint64_t address, uint32_t beats, uint32_t size_code, uint32_t burst) {
+        if (half_width[number]) fail("%s: burst at 0x%llx while the port is set to 32 bits", channel, (unsigned long long)address);
         if (beats > kMaxBeats) fail("%s: burst of %u beats at 0x%llx, at most %u", channel, beats, (unsigned long long)address, kMaxBeats);
         if (burst != 1) fail("%s: burst type %u at 0x%llx, not INCR", channel, burst, (unsigned long long)address);
         if (size_code != 3) fail("%s: size %u at 0x%llx, not 8 bytes", channel, size_code, (unsigned long long)address);
         if (address % kWordBytes) fail("%s: address 0x%llx is not a multiple of 8", channel, (unsigned long long)address);
         if (address / kPage != (address + uint64_t(beats) * kWordBytes - 1) / kPage)
             fail("%s: %u beats at 0x%llx cross a 4 KiB boundary", channel, beats, (unsigned long long)address);
+    }
+
+    ReadPins read_pins(int number) {
+        if constexpr (kSecondPort)
+            if (number) return READ_PINS((*top), m1_axi);
+        return READ_PINS((*top), m_axi);
+    }
+
+    ReadSample sample_reads(int number) {
+        const ReadPins pins = read_pins(number);
+        return {pins.arvalid && pins.arready, pins.rvalid && pins.rready, pins.araddr, uint32_t(pins.arlen) + 1, pins.arid};
+    }
+
+    void check_reads(int number, const ReadSample &s) {
+        const ReadPins pins = read_pins(number);
+        ReadPort &p = port[number];
+        check_hold(p.hold, p.ar_name, pins.arvalid, pins.arready, s.address, s.beats | s.id << 16 | pins.arburst << 20, s.address);
+        if constexpr (kAxi3)
+            if (s.ar && pins.arlock) fail("%s: locked access at 0x%llx", p.ar_name, (unsigned long long)s.address);
+        if (!s.ar) return;
+        check_burst(number, p.ar_name, s.address, s.beats, pins.arsize, pins.arburst);
+        if (check_windows && !read_windows.holds(s.address, s.address + uint64_t(s.beats) * kWordBytes))
+            fail("%s: read of %u words at 0x%llx outside the buffers of the job", p.ar_name, s.beats, (unsigned long long)s.address);
+        p.bursts.push_back({s.address, cycle + read_latency, s.beats, 0, s.id, is_ddr3 ? ddr3.read(s.address, s.beats * kWordBytes) : 0});
+        ++p.read_bursts;
+        peak_reads = std::max<uint64_t>(peak_reads, port[0].bursts.size() + port[1].bursts.size());
+    }
+
+    void finish_beat(int number) {
+        ReadPort &p = port[number];
+        ReadBurst &burst = p.bursts.front();
+        ++p.read_beats;
+        ++p.fault.seen;
+        if (++burst.sent == burst.beats) {
+            if (is_ddr3) ddr3.retire(burst.ticket);
+            p.bursts.pop_front();
+        }
+    }
+
+    void take_addresses(int number) {
+        read_pins(number).arready = !dead && port[number].bursts.size() < read_limit && !stall[port[number].ar_channel].blocked(random);
+    }
+
+    void give_beat(int number, bool taken) {
+        const ReadPins pins = read_pins(number);
+        ReadPort &p = port[number];
+        if (pins.rvalid && !taken) return;
+        const bool ready = !dead && !p.bursts.empty() && read_due(p.bursts.front()) && p.tokens >= kOne && shared_tokens >= kOne;
+        pins.rvalid = ready && !stall[p.r_channel].blocked(random);
+        if (!pins.rvalid) return;
+        const ReadBurst &burst = p.bursts.front();
+        const uint64_t address = burst.address + uint64_t(burst.sent) * kWordBytes;
+        uint64_t data = 0xDEADBEEFDEADBEEFull;
+        uint32_t response = 0;
+        if (p.fault.count && p.fault.seen >= p.fault.first && p.fault.seen < p.fault.first + p.fault.count) response = p.fault.response;
+        else if (in_memory(address)) memcpy(&data, memory + (address - base), kWordBytes);
+        else response = 3;
+        pins.rdata = data;
+        pins.rresp = response;
+        pins.rid = burst.id;
+        pins.rlast = burst.sent + 1 == burst.beats;
+        p.tokens -= kOne;
+        shared_tokens -= kOne;
     }
 
     bool in_memory(uint64_t address) const { return address >= base && address + kWordBytes <= base + size; }
@@ -290,6 +395,7 @@ struct Harness {
         if (in_reset) {
             bool high = t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_bvalid || t.s_axi_rvalid;
             if constexpr (kStreams) high = high || t.m_axis_raw_tvalid;
+            if constexpr (kSecondPort) high = high || t.m1_axi_arvalid;
             if (high && reset_age > 4) fail("reset: a valid output is high");
             t.aclk = 1;
             t.eval();
@@ -301,15 +407,14 @@ struct Harness {
         }
 
         // ---- sample, before the edge
-        const bool ar = t.m_axi_arvalid && t.m_axi_arready;
-        const bool r = t.m_axi_rvalid && t.m_axi_rready;
+        const ReadSample read0 = sample_reads(0), read1 = kSecondPort ? sample_reads(1) : ReadSample();
         const bool aw = t.m_axi_awvalid && t.m_axi_awready;
         const bool w = t.m_axi_wvalid && t.m_axi_wready;
         const bool b = t.m_axi_bvalid && t.m_axi_bready;
         const bool w_waits = t.m_axi_wvalid;
-        const uint64_t ar_address = t.m_axi_araddr, aw_address = t.m_axi_awaddr, w_data = t.m_axi_wdata;
-        const uint32_t ar_beats = uint32_t(t.m_axi_arlen) + 1, aw_beats = uint32_t(t.m_axi_awlen) + 1, w_strobe = t.m_axi_wstrb;
-        const uint32_t ar_id = t.m_axi_arid, aw_id = t.m_axi_awid;
+        const uint64_t aw_address = t.m_axi_awaddr, w_data = t.m_axi_wdata;
+        const uint32_t aw_beats = uint32_t(t.m_axi_awlen) + 1, w_strobe = t.m_axi_wstrb;
+        const uint32_t aw_id = t.m_axi_awid;
         const bool w_last = t.m_axi_wlast;
         bool in = false, out = false, out_last = false;
         std::array<uint8_t, kMostStreamBytes> out_data{};
@@ -329,7 +434,8 @@ struct Harness {
         const uint32_t lite_b_response = t.s_axi_bresp, lite_r_response = t.s_axi_rresp, lite_r_data = t.s_axi_rdata;
 
         // ---- check
-        check_hold(hold_ar, "AR", t.m_axi_arvalid, t.m_axi_arready, ar_address, ar_beats | ar_id << 16 | t.m_axi_arburst << 20, ar_address);
+        check_reads(0, read0);
+        if constexpr (kSecondPort) check_reads(1, read1);
         check_hold(hold_aw, "AW", t.m_axi_awvalid, t.m_axi_awready, aw_address, aw_beats | aw_id << 16 | t.m_axi_awburst << 20, aw_address);
         check_hold(hold_w, "W", t.m_axi_wvalid, t.m_axi_wready, w_data, w_strobe | uint32_t(w_last) << 8,
                    writes_filled < writes.size() ? writes[writes_filled].address + writes[writes_filled].taken * kWordBytes : 0);
@@ -344,20 +450,11 @@ struct Harness {
             if (t.s_axi_bvalid && t.s_axi_bid != lite_id) fail("CPU port B: ID 0x%x, asked with 0x%x", t.s_axi_bid, lite_id);
             if (t.s_axi_rvalid && t.s_axi_rid != lite_id) fail("CPU port R: ID 0x%x, asked with 0x%x", t.s_axi_rid, lite_id);
             if (t.s_axi_rvalid && !t.s_axi_rlast) fail("CPU port R: no RLAST with a single beat (address 0x%x)", lite_address);
-            if (ar && t.m_axi_arlock) fail("AR: locked access at 0x%llx", (unsigned long long)ar_address);
             if (aw && t.m_axi_awlock) fail("AW: locked access at 0x%llx", (unsigned long long)aw_address);
         }
 
-        if (ar) {
-            check_burst("AR", ar_address, ar_beats, t.m_axi_arsize, t.m_axi_arburst);
-            if (check_windows && !read_windows.holds(ar_address, ar_address + uint64_t(ar_beats) * kWordBytes))
-                fail("AR: read of %u words at 0x%llx outside the buffers of the job", ar_beats, (unsigned long long)ar_address);
-            reads.push_back({ar_address, cycle + read_latency, ar_beats, 0, ar_id, is_ddr3 ? ddr3.read(ar_address, ar_beats * kWordBytes) : 0});
-            ++read_bursts;
-            peak_reads = std::max<uint64_t>(peak_reads, reads.size());
-        }
         if (aw) {
-            check_burst("AW", aw_address, aw_beats, t.m_axi_awsize, t.m_axi_awburst);
+            check_burst(0, "AW", aw_address, aw_beats, t.m_axi_awsize, t.m_axi_awburst);
             writes.push_back({aw_address, 0, aw_beats, 0, aw_id, 0, 0});
             if (write_fault.count && write_fault.seen >= write_fault.first && write_fault.seen < write_fault.first + write_fault.count)
                 writes.back().response = write_fault.response;
@@ -394,15 +491,8 @@ struct Harness {
                 ++writes_filled;
             }
         }
-        if (r) {
-            ReadBurst &burst = reads.front();
-            ++read_beats;
-            ++read_fault.seen;
-            if (++burst.sent == burst.beats) {
-                if (is_ddr3) ddr3.retire(burst.ticket);
-                reads.pop_front();
-            }
-        }
+        if (read0.r) finish_beat(0);
+        if (read1.r) finish_beat(1);
         if (b) {
             if (is_ddr3) ddr3.retire(writes.front().ticket);
             writes.pop_front();
@@ -434,35 +524,21 @@ struct Harness {
         if (is_ddr3) ddr3.tick();
 
         // ---- choose the inputs of the next cycle
-        read_tokens = std::min(read_tokens + read_rate, 2 * kOne);
+        for (auto &p : port) p.tokens = std::min(p.tokens + read_rate, 2 * kOne);
         write_tokens = std::min(write_tokens + write_rate, 2 * kOne);
         if (shared_rate) shared_tokens = std::min(shared_tokens + shared_rate, 2 * kOne);
         else shared_tokens = 2 * kOne;
 
-        t.m_axi_arready = !dead && reads.size() < read_limit && !stall[AR].blocked(random);
+        take_addresses(0);
+        if constexpr (kSecondPort) take_addresses(1);
         t.m_axi_awready = !dead && writes.size() < write_limit && (!address_waits_for_data || w_waits) && !stall[AW].blocked(random);
         t.m_axi_wready = !dead && writes_filled < writes.size() && write_tokens >= kOne && shared_tokens >= kOne && !stall[W].blocked(random);
 
-        if (!t.m_axi_rvalid || r) {
-            const bool ready = !dead && !reads.empty() && read_due(reads.front()) && read_tokens >= kOne && shared_tokens >= kOne;
-            t.m_axi_rvalid = ready && !stall[R].blocked(random);
-            if (t.m_axi_rvalid) {
-                const ReadBurst &burst = reads.front();
-                const uint64_t address = burst.address + uint64_t(burst.sent) * kWordBytes;
-                uint64_t data = 0xDEADBEEFDEADBEEFull;
-                uint32_t response = 0;
-                if (read_fault.count && read_fault.seen >= read_fault.first && read_fault.seen < read_fault.first + read_fault.count)
-                    response = read_fault.response;
-                else if (in_memory(address)) memcpy(&data, memory + (address - base), kWordBytes);
-                else response = 3;
-                t.m_axi_rdata = data;
-                t.m_axi_rresp = response;
-                t.m_axi_rid = burst.id;
-                t.m_axi_rlast = burst.sent + 1 == burst.beats;
-                read_tokens -= kOne;
-                shared_tokens -= kOne;
-            }
-        }
+        if constexpr (kSecondPort) {
+            give_beat(second_first, second_first ? read1.r : read0.r);
+            give_beat(!second_first, second_first ? read0.r : read1.r);
+            second_first = !second_first;
+        } else give_beat(0, read0.r);
         if (!t.m_axi_bvalid || b) {
             t.m_axi_bvalid = !dead && writes_filled > 0 && write_due(writes.front()) && !stall[B].blocked(random);
             if (t.m_axi_bvalid) {
@@ -559,7 +635,8 @@ int tp_configure(Device *d, const char *name, double value) {
     } else if (key == "dead") d->dead = value != 0;
     else if (key == "address_waits_for_data") d->address_waits_for_data = value != 0;
     else if (key == "check_windows") d->check_windows = value != 0;
-    else if (key == "half_width") d->half_width = value != 0;
+    else if (key == "half_width") d->half_width[0] = value != 0;
+    else if (key == "half_width_1") d->half_width[1] = value != 0;
     else {
         for (int c = 0; c < CHANNELS; ++c) {
             if (key == std::string("stall_") + kChannelNames[c]) { d->stall[c].probability = static_cast<uint32_t>(value * 65536); return 0; }
@@ -570,9 +647,10 @@ int tp_configure(Device *d, const char *name, double value) {
     return 0;
 }
 
-// From now on, `count` read beats (write bursts) beginning with number `first` get `response` (2 SLVERR, 3 DECERR). count 0 disarms.
-void tp_fault(Device *d, int is_write, uint64_t first, uint64_t count, uint32_t response) {
-    Fault &fault = is_write ? d->write_fault : d->read_fault;
+// From now on, `count` read beats (what = 0; 2: of the second port) or write bursts (1) beginning with number `first` get `response`
+// (2 SLVERR, 3 DECERR). count 0 disarms.
+void tp_fault(Device *d, int what, uint64_t first, uint64_t count, uint32_t response) {
+    Fault &fault = what == 1 ? d->write_fault : d->port[what / 2].fault;
     fault.first = first;
     fault.count = count;
     fault.seen = 0;
@@ -660,13 +738,14 @@ int64_t tp_statistic(Device *d, const char *name) {
     uint64_t value;
     if (key == "cycle") value = d->cycle;
     else if (key == "interrupt") value = d->top->irq;
-    else if (key == "read_bursts") value = d->read_bursts;
-    else if (key == "read_beats") value = d->read_beats;
+    else if (key == "read_bursts") value = d->port[0].read_bursts + d->port[1].read_bursts;
+    else if (key == "read_beats") value = d->port[0].read_beats + d->port[1].read_beats;
+    else if (key == "second_port_beats") value = d->port[1].read_beats;
     else if (key == "write_bursts") value = d->write_bursts;
     else if (key == "write_beats") value = d->write_beats;
     else if (key == "peak_reads") value = d->peak_reads;
     else if (key == "peak_writes") value = d->peak_writes;
-    else if (key == "reads_open") value = d->reads.size();
+    else if (key == "reads_open") value = d->port[0].bursts.size() + d->port[1].bursts.size();
     else if (key == "writes_open") value = d->writes.size();
     else if (key == "stream_in_beats") value = d->stream_in_beats;
     else if (key == "stream_out_beats") value = d->stream_out_beats;

@@ -3,8 +3,8 @@
 // verilated_pynq: pynq_top with the ports of its processing system brought out, for simulation.
 //
 // Does: takes the place of the processing system: whoever drives these ports is the CPU (s_axi_*, on M_AXI_GP0), the DDR memory (m_axi_*,
-//   on S_AXI_HP0), clock and reset of the fabric, and hears the interrupt. It reaches into the empty model of the primitive PS7, so that
-//   everything from that primitive on is the Verilog that goes into the FPGA.
+//   on S_AXI_HP0, and m1_axi_* on S_AXI_HP1), clock and reset of the fabric, and hears the interrupt. It reaches into the empty model of
+//   the primitive PS7, so that everything from that primitive on is the Verilog that goes into the FPGA.
 // Ports have the names of tensorpress_engine, so that the same C++ drives both; the AXI3 ones are those of the primitive.
 // Latency: none is added.
 
@@ -20,6 +20,7 @@ module verilated_pynq #(
     parameter ENCODE_CODECS     = CODECS,
     parameter DECODE_CODECS     = CODECS,
     parameter BLOCK_BYTES       = 4096,
+    parameter MEMORY_PORTS      = 1,
     parameter READ_OUTSTANDING  = 8,
     parameter WRITE_OUTSTANDING = 8,
     parameter APACK_CODERS      = 8,
@@ -87,6 +88,21 @@ module verilated_pynq #(
     input  wire        m_axi_rlast,
     input  wire        m_axi_rvalid,
     output wire        m_axi_rready,
+    // S_AXI_HP1, of which only reads are in use
+    output wire [5:0]  m1_axi_arid,
+    output wire [31:0] m1_axi_araddr,
+    output wire [3:0]  m1_axi_arlen,
+    output wire [1:0]  m1_axi_arsize,
+    output wire [1:0]  m1_axi_arburst,
+    output wire [1:0]  m1_axi_arlock,
+    output wire        m1_axi_arvalid,
+    input  wire        m1_axi_arready,
+    input  wire [5:0]  m1_axi_rid,
+    input  wire [63:0] m1_axi_rdata,
+    input  wire [1:0]  m1_axi_rresp,
+    input  wire        m1_axi_rlast,
+    input  wire        m1_axi_rvalid,
+    output wire        m1_axi_rready,
     // IRQF2P[0], and the LEDs
     output wire        irq,
     output wire [2:0]  leds
@@ -100,6 +116,7 @@ module verilated_pynq #(
         .ENCODE_CODECS(ENCODE_CODECS),
         .DECODE_CODECS(DECODE_CODECS),
         .BLOCK_BYTES(BLOCK_BYTES),
+        .MEMORY_PORTS(MEMORY_PORTS),
         .READ_OUTSTANDING(READ_OUTSTANDING),
         .WRITE_OUTSTANDING(WRITE_OUTSTANDING),
         .APACK_CODERS(APACK_CODERS),
@@ -136,6 +153,12 @@ module verilated_pynq #(
     assign u_pynq.u_ps7.u_ps7.SAXIHP0RRESP    = m_axi_rresp;
     assign u_pynq.u_ps7.u_ps7.SAXIHP0RLAST    = m_axi_rlast;
     assign u_pynq.u_ps7.u_ps7.SAXIHP0RVALID   = m_axi_rvalid;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1ARREADY  = m1_axi_arready;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1RID      = m1_axi_rid;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1RDATA    = m1_axi_rdata;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1RRESP    = m1_axi_rresp;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1RLAST    = m1_axi_rlast;
+    assign u_pynq.u_ps7.u_ps7.SAXIHP1RVALID   = m1_axi_rvalid;
 
     // What it hears
     assign s_axi_awready = u_pynq.u_ps7.u_ps7.MAXIGP0AWREADY;
@@ -170,6 +193,14 @@ module verilated_pynq #(
     assign m_axi_arlock  = u_pynq.u_ps7.u_ps7.SAXIHP0ARLOCK;
     assign m_axi_arvalid = u_pynq.u_ps7.u_ps7.SAXIHP0ARVALID;
     assign m_axi_rready  = u_pynq.u_ps7.u_ps7.SAXIHP0RREADY;
+    assign m1_axi_arid    = u_pynq.u_ps7.u_ps7.SAXIHP1ARID;
+    assign m1_axi_araddr  = u_pynq.u_ps7.u_ps7.SAXIHP1ARADDR;
+    assign m1_axi_arlen   = u_pynq.u_ps7.u_ps7.SAXIHP1ARLEN;
+    assign m1_axi_arsize  = u_pynq.u_ps7.u_ps7.SAXIHP1ARSIZE;
+    assign m1_axi_arburst = u_pynq.u_ps7.u_ps7.SAXIHP1ARBURST;
+    assign m1_axi_arlock  = u_pynq.u_ps7.u_ps7.SAXIHP1ARLOCK;
+    assign m1_axi_arvalid = u_pynq.u_ps7.u_ps7.SAXIHP1ARVALID;
+    assign m1_axi_rready  = u_pynq.u_ps7.u_ps7.SAXIHP1RREADY;
     assign irq           = u_pynq.u_ps7.u_ps7.IRQF2P[0];
 
 endmodule

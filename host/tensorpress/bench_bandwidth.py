@@ -192,11 +192,20 @@ def run_chain(cases: Sequence[Case], endpoint: Endpoint, direction: Direction) -
 
 
 def bound(engine: Engine, codec: str, direction: Direction, endpoint: Endpoint, ratio: float) -> float:
-    """Values a cycle that a build cannot exceed: those of its lanes, of its raw side, and of the memory port with data of this ratio."""
+    """Values a cycle that a build cannot exceed: those of its lanes, of its raw side, and of its memory with data of this ratio."""
     can = engine.capabilities
     lanes = can.encode_lanes if direction == "compress" else can.decode_lanes
-    side = can.stream_bytes if (endpoint, direction) == ("stream", "decompress") else PORT_BYTES
-    return min(lanes * VALUES_PER_LANE.get(codec, 1), side, PORT_BYTES * ratio)
+    coded, raw = _port_bytes(engine, direction, endpoint)
+    return min(lanes * VALUES_PER_LANE.get(codec, 1), raw, coded * ratio)
+
+
+def _port_bytes(engine: Engine, direction: Direction, endpoint: Endpoint) -> tuple[int, int]:
+    """Bytes that the coded side and the raw side move in a cycle; a second memory port only reads."""
+    can = engine.capabilities
+    reads = PORT_BYTES * can.memory_ports
+    if direction == "decompress":
+        return reads, can.stream_bytes if endpoint == "stream" else PORT_BYTES
+    return PORT_BYTES, PORT_BYTES if endpoint == "stream" else reads
 
 
 def chain_rates(
@@ -293,15 +302,16 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def limits(engine: Engine, direction: Direction, endpoint: Endpoint, clock_mhz: float) -> dict[str, float]:
     """What bounds the delivered bandwidth, in GB/s: ``port`` for each unit of ratio, ``lanes`` and ``raw side`` whatever the ratio.
 
+    ``port`` is that of the memory ports which move coded data.
     The lanes are counted with one value a cycle, the rate of apack and ebpc.
     """
     can = engine.capabilities
     lanes = can.encode_lanes if direction == "compress" else can.decode_lanes
-    side = can.stream_bytes if endpoint == "stream" and direction == "decompress" else PORT_BYTES
+    coded, raw = _port_bytes(engine, direction, endpoint)
     return {
-        "port": PORT_BYTES * clock_mhz / 1e3,
+        "port": coded * clock_mhz / 1e3,
         "lanes": lanes * can.width / 8 * clock_mhz / 1e3,
-        "raw side": side * clock_mhz / 1e3,
+        "raw side": raw * clock_mhz / 1e3,
     }
 
 

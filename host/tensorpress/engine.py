@@ -65,6 +65,8 @@ class Capabilities:
         Interleaved coders of an apack block; 0 without apack.
     stream_bytes : int
         Bytes of a beat of ``m_axis_raw``; those of ``s_axis_raw`` have 8.
+    memory_ports : int
+        Ports to memory: 1, or 2 with a second one that reads blocks.
     """
 
     lanes: int
@@ -73,6 +75,7 @@ class Capabilities:
     codecs: tuple[str, ...]
     apack_coders: int
     stream_bytes: int
+    memory_ports: int
     encode_lanes: int
     decode_lanes: int
     encode_codecs: tuple[str, ...]
@@ -93,6 +96,7 @@ class Capabilities:
             codecs=names(fields["CODECS"]),
             apack_coders=fields["APACK_CODERS"],
             stream_bytes=1 << fields["STREAM_BYTES_LOG2"],
+            memory_ports=1 + fields["SECOND_PORT"],
             encode_lanes=fields["ENCODE_LANES"],
             decode_lanes=fields["DECODE_LANES"],
             encode_codecs=names(fields["ENCODE_CODECS"]),
@@ -117,12 +121,13 @@ class Capabilities:
         return block
 
     def __str__(self) -> str:
-        coders = f", {self.apack_coders} apack coders" if self.apack_coders else ""
+        more = f", {self.apack_coders} apack coders" if self.apack_coders else ""
+        more += ", two memory ports" if self.memory_ports == 2 else ""
         if self.encode_lanes != self.decode_lanes or self.encode_codecs != self.decode_codecs:
             ways = (("compress", self.encode_lanes, self.encode_codecs), ("decompress", self.decode_lanes, self.decode_codecs))
             lanes = "; ".join(f"{count} lanes {name} {', '.join(codecs) or 'nothing'}" for name, count, codecs in ways)
-            return f"{lanes}; blocks of up to {self.block_bytes} bytes, {self.width}-bit values{coders}"
-        return f"{self.lanes} lanes, blocks of up to {self.block_bytes} bytes, {self.width}-bit values, {', '.join(self.codecs)}{coders}"
+            return f"{lanes}; blocks of up to {self.block_bytes} bytes, {self.width}-bit values{more}"
+        return f"{self.lanes} lanes, blocks of up to {self.block_bytes} bytes, {self.width}-bit values, {', '.join(self.codecs)}{more}"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ PARAMETERS: Mapping[str, int | str] = {
     "ENCODE_CODECS": "CODECS",
     "DECODE_CODECS": "CODECS",
     "BLOCK_BYTES": 4096,
+    "MEMORY_PORTS": 1,
     "READ_OUTSTANDING": 8,
     "WRITE_OUTSTANDING": 8,
     "APACK_CODERS": 8,
@@ -71,6 +72,7 @@ _LITE_PORTS = (
     ("RREADY", "I"),
 )
 _BURST_PORTS = (("AWID", "I"), ("AWLEN", "I"), ("WLAST", "I"), ("BID", "O"), ("ARID", "I"), ("ARLEN", "I"), ("RID", "O"), ("RLAST", "O"))
+_READ_PORTS = tuple((name, direction) for name, direction in (*_LITE_PORTS, *_BURST_PORTS) if name.startswith(("AR", "R")))
 
 
 def register_access(register: Register) -> str:
@@ -292,6 +294,9 @@ def hwh_text(parameters: Mapping[str, int] | None = None, *, name: str = "tensor
         "PCW_S_AXI_HP0_DATA_WIDTH": 64,
         "C_S_AXI_HP0_DATA_WIDTH": 64,
     }
+    two_ports = build["MEMORY_PORTS"] == 2
+    if two_ports:
+        clock |= {"PCW_USE_S_AXI_HP1": 1, "PCW_S_AXI_HP1_DATA_WIDTH": 64, "C_S_AXI_HP1_DATA_WIDTH": 64}
     for number in range(4):
         clock[f"PCW_FPGA_FCLK{number}_ENABLE"] = int(number == 0)
         clock[f"PCW_FCLK{number}_PERIPHERAL_DIVISOR0"] = first if number == 0 else 1
@@ -314,6 +319,7 @@ def hwh_text(parameters: Mapping[str, int] | None = None, *, name: str = "tensor
         [
             _Bus("M_AXI_GP0", True, "M_AXI_GP0_", 32, (*_LITE_PORTS, *_BURST_PORTS)),
             _Bus("S_AXI_HP0", False, "S_AXI_HP0_", 64, (*_LITE_PORTS, *_BURST_PORTS)),
+            *([_Bus("S_AXI_HP1", False, "S_AXI_HP1_", 64, _READ_PORTS)] if two_ports else []),
         ],
         [
             _Range("reg0", ENGINE_ADDRESS, PAGE_BYTES, "M_AXI_GP0", ENGINE, "S_AXI"),
@@ -331,8 +337,12 @@ def hwh_text(parameters: Mapping[str, int] | None = None, *, name: str = "tensor
         [
             _Bus("S_AXI", False, "s_axi_", 32, _LITE_PORTS),
             _Bus("M_AXI", True, "m_axi_", 64, (*_LITE_PORTS, *_BURST_PORTS)),
+            *([_Bus("M1_AXI", True, "m1_axi_", 64, _READ_PORTS)] if two_ports else []),
         ],
-        [_Range("HP0_DDR_LOWOCM", 0, DDR_BYTES, "M_AXI", PS, "S_AXI_HP0", memory=True)],
+        [
+            _Range("HP0_DDR_LOWOCM", 0, DDR_BYTES, "M_AXI", PS, "S_AXI_HP0", memory=True),
+            *([_Range("HP1_DDR_LOWOCM", 0, DDR_BYTES, "M1_AXI", PS, "S_AXI_HP1", memory=True)] if two_ports else []),
+        ],
     )
     _add_registers(engine)
     _module(

@@ -32,6 +32,7 @@ CHECKED: dict[str, Callable[[Capabilities], int]] = {
     "ENCODE_LANES": lambda can: can.encode_lanes,
     "DECODE_LANES": lambda can: can.decode_lanes,
     "BLOCK_BYTES": lambda can: can.block_bytes,
+    "MEMORY_PORTS": lambda can: can.memory_ports,
 }
 """Parameters of a .hwh that the engine's own registers state as well."""
 

@@ -122,6 +122,7 @@ _REGISTERS = (
         Field("CODECS", 16, 4, "Codecs built in at least one direction: bit 0 raw, 1 zvc, 2 ebpc, 3 apack."),
         Field("APACK_CODERS", 20, 5, "S, the interleaved coders of an apack block; 0 when apack is not built."),
         Field("STREAM_BYTES_LOG2", 25, 4, "log2 of the bytes of a beat of m_axis_raw. A beat of s_axis_raw has 8 bytes."),
+        Field("SECOND_PORT", 29, 1, "1: blocks are read through two memory ports."),
     ),
     _register(
         "DIRECTIONS",
@@ -304,7 +305,7 @@ _REGISTERS = (
         "COUNT_READ_WAIT",
         0x0D8,
         "ro",
-        "Cycles in which ARVALID waited for ARREADY.",
+        "Cycles in which ARVALID waited for ARREADY, at one memory port or both.",
     ),
     _register(
         "COUNT_WRITE_BEATS",
@@ -328,7 +329,7 @@ _REGISTERS = (
         "PEAK_READS",
         0x0E8,
         "ro",
-        "Most read bursts outstanding at once.",
+        "Most read bursts outstanding at once, on both memory ports together.",
     ),
     _register(
         "PEAK_WRITES",

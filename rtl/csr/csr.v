@@ -24,6 +24,7 @@ module csr #(
     parameter ENCODE_CODECS = 15,    // mask of the codecs built to compress: bit 0 raw, 1 zvc, 2 ebpc, 3 apack
     parameter DECODE_CODECS = 15,    // the same to decompress
     parameter STREAM_BYTES  = 8,     // bytes of a beat of m_axis_raw: 8, 16
+    parameter MEMORY_PORTS  = 1,     // memory ports that read: 1, 2
     parameter APACK_CODERS  = 8      // S, interleaved coders of an apack block: 1..16
 ) (
     input  wire        clk,
@@ -115,6 +116,9 @@ module csr #(
         end
         if (STREAM_BYTES != 8 && STREAM_BYTES != 16) begin : g_check_stream_bytes
             csr_STREAM_BYTES_must_be_8_or_16 u_error ();
+        end
+        if (MEMORY_PORTS != 1 && MEMORY_PORTS != 2) begin : g_check_memory_ports
+            csr_MEMORY_PORTS_must_be_1_or_2 u_error ();
         end
         if (BLOCK_BYTES < 512 || BLOCK_BYTES > 16384 || (BLOCK_BYTES & (BLOCK_BYTES - 1)) != 0) begin : g_check_block_bytes
             csr_BLOCK_BYTES_must_be_a_power_of_two_in_512_to_16384 u_error ();
@@ -382,6 +386,7 @@ module csr #(
         capabilities[`REG_CAPABILITIES_CODECS_BITS]            = CODECS[3:0];
         capabilities[`REG_CAPABILITIES_APACK_CODERS_BITS]      = CODERS[4:0];
         capabilities[`REG_CAPABILITIES_STREAM_BYTES_LOG2_BITS] = STREAM_BYTES_LOG2[3:0];
+        capabilities[`REG_CAPABILITIES_SECOND_PORT_SHIFT]      = MEMORY_PORTS == 2;
 
         directions = 32'd0;
         directions[`REG_DIRECTIONS_ENCODE_LANES_BITS]  = ENCODE_LANES[4:0];

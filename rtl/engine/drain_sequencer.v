@@ -19,6 +19,7 @@ module drain_sequencer #(
     parameter ENCODE_LANES  = LANES, // the first lanes, that compress
     parameter DECODE_LANES  = LANES, // the first lanes, that decompress
     parameter BLOCK_BYTES   = 4096,  // 512..16384
+    parameter RAW_PAIRS     = 0,     // 1: lanes give raw blocks in pairs of words as well
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3   // derived; do not set
 ) (
     input  wire                                clk,
@@ -59,7 +60,7 @@ module drain_sequencer #(
     output wire [                         5:0] read_index_address, // 0..31 of the ring, 32..34 of the status
     output wire [                         2:0] read_tail,          // bytes used in the last word, 0 = 8
     output wire                                read_last,          // last block of the job
-    output wire                                read_pairs,         // decoded words: they may be read two at a time
+    output wire                                read_pairs,         // they may be read two at a time
     output wire                                read_stream,        // the words go to the stream
     // a status of three words, written between two blocks
     input  wire                                status_valid,
@@ -145,7 +146,7 @@ module drain_sequencer #(
     assign write_last_strobe  = state_q == WRITE && job_decompress && last_q && tail_q != 3'd0 ? ~(8'hFF << tail_q) : 8'hFF;
     assign read_valid         = (state_q == READ || state_q == INDEX_READ || state_q == STATUS_READ);
     assign read_index         = state_q == INDEX_READ || state_q == STATUS_READ;
-    assign read_pairs         = job_decompress && !raw_q && !read_index;
+    assign read_pairs         = (raw_q ? RAW_PAIRS != 0 : job_decompress) && !read_index;
     assign read_stream        = !to_ddr && state_q == READ;
     assign status_ready       = state_q == STATUS_READ && read_ready;
     assign read_lane          = lane_q;

@@ -19,7 +19,7 @@ module job_counters #(
     input  wire [LANES-1:0] lane_busy,
     input  wire [LANES-1:0] lane_starved,
     input  wire [LANES-1:0] lane_blocked,
-    input  wire             read_beat,
+    input  wire [      1:0] read_beats,   // in this cycle
     input  wire             read_wait,
     input  wire             write_beat,
     input  wire             write_wait,
@@ -69,7 +69,7 @@ module job_counters #(
         start_late_q <= start_q;
         step_q[4:0]  <= 5'd1;
         step_q[5*COUNTERS-1:5*(1+LANE_COUNTERS)] <= {
-            {4'd0, stream_wait}, {4'd0, write_wait}, {4'd0, write_beat}, {4'd0, read_wait}, {4'd0, read_beat}
+            {4'd0, stream_wait}, {4'd0, write_wait}, {4'd0, write_beat}, {4'd0, read_wait}, {3'd0, read_beats}
         };
     end
 

@@ -15,7 +15,9 @@
 
 `include "tensorpress_registers.vh"
 
-module job_end (
+module job_end #(
+    parameter READ_PORTS = 1  // memory ports that read blocks: 1, 2
+) (
     input  wire         clk,
     input  wire         rst,
     // registers
@@ -70,8 +72,9 @@ module job_end (
     output wire         stop_drain,           // the job being drained has a bad word
     output wire         stop_fill,            // the job being filled has a bad index word
     // errors: pulses, each with the number of its job
-    input  wire         read_error,           // of a block
-    input  wire [  4:0] read_error_job,
+    input  wire [   READ_PORTS-1:0] read_error,       // of a block; each port's come in the order of the jobs
+    input  wire [ 5*READ_PORTS-1:0] read_error_job,
+    input  wire [32*READ_PORTS-1:0] read_error_block,
     input  wire         index_error,
     input  wire [  4:0] index_error_job,
     input  wire         write_error,
@@ -106,25 +109,23 @@ module job_end (
     // ------------------------------------------------------------------------------------------------------------------
     // Errors, each kept from its pulse on
 
-    reg read_q, index_q, stream_q, fill_q, drain_q, write_q, abort_q;
-    reg [4:0] read_job_q, index_job_q, stream_job_q, write_job_q;  // of a write error: the job that was being drained
-    reg [31:0] read_block_q, stream_block_q, write_block_q;
+    reg [READ_PORTS-1:0] read_q;
+    reg index_q, stream_q, fill_q, drain_q, write_q, abort_q;
+    reg [5*READ_PORTS-1:0] read_job_q;
+    reg [32*READ_PORTS-1:0] read_block_q;
+    reg [4:0] index_job_q, stream_job_q, write_job_q;  // of a write error: the job that was being drained
+    reg [31:0] stream_block_q, write_block_q;
     reg [7:0] stream_code_q;
 
     wire clear_errors = rst || state_q == IDLE;
 
     always @(posedge clk) begin
-        read_q   <= !clear_errors && (read_q || read_error);
         index_q  <= !clear_errors && (index_q || index_error);
         stream_q <= !clear_errors && (stream_q || underrun || overrun);
         fill_q   <= !clear_errors && (fill_q || fill_error);
         drain_q  <= !clear_errors && (drain_q || drain_error);
         write_q  <= !clear_errors && (write_q || write_error);
         abort_q  <= !rst && busy && (abort_q || stop);
-        if (!read_q) begin
-            read_job_q   <= read_error_job;
-            read_block_q <= arrived_job == read_error_job ? arrived_blocks : 32'd0;
-        end
         if (!index_q) index_job_q <= index_error_job;
         if (!stream_q) begin
             stream_job_q   <= stream_job;
@@ -137,14 +138,44 @@ module job_end (
         end
     end
 
-    assign stop_drain = read_q && read_job_q == drain_job;
+    // a port's first error may be of a later job than the other port's: so each has its own place
+    wire [READ_PORTS-1:0] read_of_drain, read_here;
+    reg [READ_PORTS-1:0] read_here_q;
+    wire [31:0] read_block;  // with read_here_q
+
+    genvar p;
+    generate
+        for (p = 0; p < READ_PORTS; p = p + 1) begin : g_read
+            always @(posedge clk) begin
+                read_q[p] <= !clear_errors && (read_q[p] || read_error[p]);
+                if (!read_q[p]) begin
+                    read_job_q[5*p+:5]     <= read_error_job[5*p+:5];
+                    read_block_q[32*p+:32] <= read_error_block[32*p+:32];
+                end
+                read_here_q[p] <= read_here[p];
+            end
+
+            assign read_of_drain[p] = read_q[p] && read_job_q[5*p+:5] == drain_job;
+            assign read_here[p]     = read_q[p] && read_job_q[5*p+:5] == job;
+        end
+        if (READ_PORTS == 2) begin : g_first_block
+            reg second_q;
+
+            always @(posedge clk) second_q <= read_here[1] && !(read_here[0] && read_block_q[31:0] < read_block_q[63:32]);
+
+            assign read_block = second_q ? read_block_q[63:32] : read_block_q[31:0];
+        end else begin : g_block
+            assign read_block = read_block_q;
+        end
+    endgenerate
+
+    assign stop_drain = |read_of_drain;
     assign stop_fill  = index_q && index_job_q == fill_job;
 
     // which of them is this job's
-    reg read_here_q, index_here_q, stream_here_q, fill_here_q, drain_here_q, intake_here_q, arrived_here_q;
+    reg index_here_q, stream_here_q, fill_here_q, drain_here_q, intake_here_q, arrived_here_q;
 
     always @(posedge clk) begin
-        read_here_q    <= read_q && read_job_q == job;
         index_here_q   <= index_q && index_job_q == job;
         stream_here_q  <= stream_q && stream_job_q == job;
         fill_here_q    <= fill_q && fill_job == job;
@@ -181,7 +212,7 @@ module job_end (
         write_drain_q <= write_job_q == job;
     end
 
-    wire fault = read_here_q || index_here_q || stream_here_q || fill_here_q || drain_here_q || intake_here_q || write_here_q || abort_q;
+    wire fault = |read_here_q || index_here_q || stream_here_q || fill_here_q || drain_here_q || intake_here_q || write_here_q || abort_q;
     wire taken = drained_valid && (drained_stream ? stream_there_q : memory_there_q);
 
     // ------------------------------------------------------------------------------------------------------------------
@@ -284,9 +315,9 @@ module job_end (
                 unwritten_q     <= fault && queued_q && !(intake_here_q && intake_nowhere);
                 status_cycles_q <= cycles;
                 status_block_q  <= arrived_here_q ? arrived_blocks : 32'd0;
-                if (read_here_q) begin
+                if (|read_here_q) begin
                     status_code_q  <= `ERROR_READ_RESPONSE;
-                    status_block_q <= read_block_q;
+                    status_block_q <= read_block;
                 end else if (index_here_q) status_code_q <= `ERROR_READ_RESPONSE;
                 else if (write_here_q) begin
                     status_code_q  <= `ERROR_WRITE_RESPONSE;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// tensorpress_engine: the compressing DMA. L lanes of codecs between one AXI memory port, a pair of AXI-Stream ports for the
-// accelerator and an AXI4-Lite register port. See docs/ARCHITECTURE.md for the way of the data, rtl/csr/REGISTERS.md for the registers,
+// tensorpress_engine: the compressing DMA. L lanes of codecs between one AXI memory port (two for reading, with MEMORY_PORTS = 2), a pair
+// of AXI-Stream ports for the accelerator and an AXI4-Lite register port. See docs/ARCHITECTURE.md for the way of the data, rtl/csr/REGISTERS.md for the registers,
 // docs/FORMAT.md for the bytes.
 //
-// One clock. Throughput: one word a cycle each way at the memory port; one value a cycle and lane for codecs of that rate.
-// The memory port is legal AXI3 (<= 16 beats, one ID) and AXI4; it never crosses 4 KiB and never writes outside the job's regions.
+// One clock. Throughput: one word a cycle each way at a memory port; one value a cycle and lane for codecs of that rate.
+// The memory ports are legal AXI3 (<= 16 beats, one ID) and AXI4; they never cross 4 KiB and never write outside the job's regions.
 // Not coherent: software flushes and invalidates.
 
 `resetall
@@ -21,7 +21,8 @@ module tensorpress_engine #(
     parameter DECODE_CODECS     = CODECS,  // mask of the codecs that decompress
     parameter BLOCK_BYTES       = 4096,  // largest raw block in bytes, power of two, 512..16384
     parameter STREAM_BYTES      = 8,     // bytes of a beat of m_axis_raw: 8, 16
-    parameter READ_OUTSTANDING  = 8,     // read bursts on the way, 2..16
+    parameter MEMORY_PORTS      = 1,     // 2: the blocks of odd lanes are read through m1_axi
+    parameter READ_OUTSTANDING  = 8,     // read bursts on the way at each memory port, 2..16
     parameter WRITE_OUTSTANDING = 8,     // write bursts on the way, 2..16
     parameter APACK_CODERS      = 8,     // S, interleaved coders of an apack block, 8..16
     parameter APACK_TREE        = 0      // apack decoder: 1 = rows found with 6 DSP blocks (APACK_CODERS >= 10), 0 = with 15
@@ -84,6 +85,23 @@ module tensorpress_engine #(
     input  wire        m_axi_rlast,
     input  wire        m_axi_rvalid,
     output wire        m_axi_rready,
+    // AXI4 (AXI3-legal), read only: memory, with MEMORY_PORTS = 2; else without use
+    output wire [ 0:0] m1_axi_arid,
+    output wire [31:0] m1_axi_araddr,
+    output wire [ 7:0] m1_axi_arlen,
+    output wire [ 2:0] m1_axi_arsize,
+    output wire [ 1:0] m1_axi_arburst,
+    output wire        m1_axi_arlock,
+    output wire [ 3:0] m1_axi_arcache,
+    output wire [ 2:0] m1_axi_arprot,
+    output wire        m1_axi_arvalid,
+    input  wire        m1_axi_arready,
+    input  wire [ 0:0] m1_axi_rid,
+    input  wire [63:0] m1_axi_rdata,
+    input  wire [ 1:0] m1_axi_rresp,
+    input  wire        m1_axi_rlast,
+    input  wire        m1_axi_rvalid,
+    output wire        m1_axi_rready,
     // AXI4-Stream: raw values from the accelerator
     input  wire [63:0] s_axis_raw_tdata,
     input  wire [ 7:0] s_axis_raw_tkeep,
@@ -106,6 +124,7 @@ module tensorpress_engine #(
     localparam VALUES_WIDTH = $clog2(BLOCK_BYTES) + 1;
     localparam WORDS_WIDTH = ADDRESS_WIDTH + 1;
     localparam DRAIN_WORDS = STREAM_BYTES / 8;
+    localparam RAW_WORDS = MEMORY_PORTS == 2 ? DRAIN_WORDS : 1;  // one port cannot fill raw blocks faster
     localparam ALL_LANES = ENCODE_LANES > DECODE_LANES ? ENCODE_LANES : DECODE_LANES;
     // raw is always there; a direction without lanes has no codecs
     localparam ENCODERS = ENCODE_LANES == 0 ? 0 : ENCODE_CODECS | 1;
@@ -130,6 +149,9 @@ module tensorpress_engine #(
         end
         if (STREAM_BYTES != 8 && STREAM_BYTES != 16) begin : g_bad_stream_bytes
             error_STREAM_BYTES_must_be_8_or_16 u_error ();
+        end
+        if (MEMORY_PORTS != 1 && (MEMORY_PORTS != 2 || ALL_LANES < 2)) begin : g_bad_memory_ports
+            error_MEMORY_PORTS_must_be_1_or_with_two_lanes_2 u_error ();
         end
     endgenerate
 
@@ -166,6 +188,7 @@ module tensorpress_engine #(
         .ENCODE_CODECS(ENCODERS),
         .DECODE_CODECS(DECODERS),
         .STREAM_BYTES(STREAM_BYTES),
+        .MEMORY_PORTS(MEMORY_PORTS),
         .APACK_CODERS(APACK_CODERS)
     ) u_csr (
         .clk(clk),
@@ -420,7 +443,7 @@ module tensorpress_engine #(
     wire [7:0] fill_code, drain_code;
     wire [31:0] fill_block, drain_block, fill_payload_words, drain_payload_words, drain_raw_blocks, arrived_blocks, reader_blocks;
     wire [4:0] arrived_job;
-    wire read_idle, write_idle, stop_drain, stop_fill, reader_over;
+    wire read_idle, second_idle, write_idle, stop_drain, stop_fill, reader_over;
     wire [1:0] write_mark;
     wire status_valid, status_ready;
     wire [31:0] status_address;
@@ -538,16 +561,21 @@ module tensorpress_engine #(
     );
 
     reg [3:0] quiet_q;
-    always @(posedge clk) quiet_q <= halt ? {quiet_q[2:0], read_idle && write_idle} : 4'd0;
+    always @(posedge clk) quiet_q <= halt ? {quiet_q[2:0], read_idle && second_idle && write_idle} : 4'd0;
 
-    wire read_block_error, read_index_error;
+    wire read_index_error;
+    wire [MEMORY_PORTS-1:0] block_error;  // by memory port
+    wire [5*MEMORY_PORTS-1:0] block_error_job;
+    wire [32*MEMORY_PORTS-1:0] block_error_block;
     wire [4:0] read_data_job, stream_job;
     reg [4:0] stream_job_q;
     wire [1:0] status_place;
 
     always @(posedge clk) stream_job_q <= stream_job;
 
-    job_end u_end (
+    job_end #(
+        .READ_PORTS(MEMORY_PORTS)
+    ) u_end (
         .clk(clk),
         .rst(rst_q),
         .start(start || start_queue),
@@ -594,8 +622,9 @@ module tensorpress_engine #(
         .quiet(&quiet_q),
         .stop_drain(stop_drain),
         .stop_fill(stop_fill),
-        .read_error(read_block_error),
-        .read_error_job(read_data_job),
+        .read_error(block_error),
+        .read_error_job(block_error_job),
+        .read_error_block(block_error_block),
         .index_error(read_index_error),
         .index_error_job(read_data_job),
         .write_error(write_error),
@@ -619,10 +648,10 @@ module tensorpress_engine #(
     // Filling the lanes
 
     wire entry_valid, entry_ready, index_cmd_valid, index_cmd_ready, index_valid;
-    wire [63:0] entry_data, fill_data;
+    wire [63:0] entry_data;
     wire [31:0] index_cmd_address, block_cmd_address;
     wire [15:0] index_cmd_words, block_cmd_words;
-    wire [ALL_LANES-1:0] task_valid, task_ready, fill_valid;
+    wire [ALL_LANES-1:0] task_valid, task_ready;
     wire [VALUES_WIDTH-1:0] task_values;
     wire [WORDS_WIDTH-1:0] task_a_words, task_words;
     wire task_raw, block_read_valid, block_read_ready, stream_cmd_valid, stream_cmd_ready, cmd_last;
@@ -694,14 +723,15 @@ module tensorpress_engine #(
     // Words of blocks come from memory or from the stream, one at a time: the other waits until what was asked for has come.
     reg [5:0] reads_open_q, streams_open_q;  // blocks
     reg reads_closed_q, streams_closed_q;
-    reg read_asked_q, stream_asked_q, read_came_q, stream_came_q;  // counted a cycle later
-    wire block_arrived, stream_arrived;
+    reg read_asked_q, stream_asked_q, read_came_q, second_came_q, stream_came_q;  // counted a cycle later
+    wire block_arrived, second_arrived, stream_arrived;
 
     always @(posedge clk) begin
         if (clear_q) begin
             read_asked_q   <= 1'b0;
             stream_asked_q <= 1'b0;
             read_came_q    <= 1'b0;
+            second_came_q  <= 1'b0;
             stream_came_q  <= 1'b0;
             reads_open_q   <= 6'd0;
             streams_open_q <= 6'd0;
@@ -709,19 +739,26 @@ module tensorpress_engine #(
             read_asked_q   <= block_read_valid && block_read_ready;
             stream_asked_q <= stream_cmd_valid && stream_cmd_ready;
             read_came_q    <= block_arrived;
+            second_came_q  <= second_arrived;
             stream_came_q  <= stream_arrived;
-            reads_open_q   <= reads_open_q + {5'd0, read_asked_q} - {5'd0, read_came_q};
+            reads_open_q   <= reads_open_q + {5'd0, read_asked_q} - {5'd0, read_came_q} - {5'd0, second_came_q};
             streams_open_q <= streams_open_q + {5'd0, stream_asked_q} - {5'd0, stream_came_q};
         end
         reads_closed_q   <= reads_open_q == 6'd0 && !read_asked_q && !block_read_valid;
         streams_closed_q <= streams_open_q == 6'd0 && !stream_asked_q && !stream_cmd_valid;
     end
 
-    // the next job before the index before blocks, but a command once shown stays
-    wire read_cmd_ready, read_beat;
-    wire [13:0] read_data_tag;
+    // With two ports the blocks of odd lanes are read through the second one, and words carry the number of their block: there is no common order.
+    localparam BLOCK_WIDTH = 21;  // at most 2^28 values in blocks of at least 128
+    localparam TAG_WIDTH = MEMORY_PORTS == 2 ? 12 + BLOCK_WIDTH : 12;  // of a word: {block, job[4:0], tail[2:0], lane[3:0]}
+
+    wire read_cmd_ready, read_beat, second_taken;
+    wire [TAG_WIDTH+1:0] read_data_tag;
     wire [7:0] reads, writes;
-    wire block_wanted = block_read_valid && streams_closed_q;
+    wire of_second = MEMORY_PORTS == 2 && cmd_lane[0];
+
+    // the next job before the index before blocks, but a command once shown stays
+    wire block_wanted = block_read_valid && streams_closed_q && !of_second;
     reg block_shown_q, index_shown_q;
     wire pick_block = block_wanted && (block_shown_q || (!index_shown_q && !index_cmd_valid && !fetch_cmd_valid));
     wire pick_index = !pick_block && index_cmd_valid && (index_shown_q || !fetch_cmd_valid);
@@ -731,24 +768,27 @@ module tensorpress_engine #(
         index_shown_q <= !clear_q && pick_index && !read_cmd_ready;
     end
 
-    assign block_read_ready = pick_block && read_cmd_ready;
+    assign block_read_ready = (pick_block && read_cmd_ready) || second_taken;
     assign index_cmd_ready  = pick_index && read_cmd_ready;
     assign fetch_cmd_ready  = !pick_block && !pick_index && read_cmd_ready;
 
     localparam [1:0] OF_BLOCK = 2'd0, OF_INDEX = 2'd1, OF_JOB = 2'd2;
-    wire [13:0] read_cmd_tag = pick_block ? {OF_BLOCK, fill_job_q, cmd_tail, cmd_lane} : {pick_index ? OF_INDEX : OF_JOB, index_job_q, 7'd0};
+    wire [BLOCK_WIDTH+11:0] block_tag = {fill_block[BLOCK_WIDTH-1:0], fill_job_q, cmd_tail, cmd_lane};
+    wire [BLOCK_WIDTH+11:0] index_tag = {{BLOCK_WIDTH{1'b0}}, index_job_q, 7'd0};
+    wire [TAG_WIDTH+1:0] read_cmd_tag = {
+        pick_block ? block_tag[TAG_WIDTH-1:0] : index_tag[TAG_WIDTH-1:0], pick_block ? OF_BLOCK : pick_index ? OF_INDEX : OF_JOB
+    };
     reg [4:0] index_job_q;
 
     always @(posedge clk) if (index_go) index_job_q <= next_job;
 
     // an error comes with its word
-    wire of_block = read_data_tag[13:12] == OF_BLOCK;
-    wire of_index = read_data_tag[13:12] == OF_INDEX;
+    wire of_block = read_data_tag[1:0] == OF_BLOCK;
+    wire of_index = read_data_tag[1:0] == OF_INDEX;
 
-    assign read_data_job    = read_data_tag[11:7];
+    assign read_data_job    = read_data_tag[13:9];
     assign index_valid      = read_data_valid && of_index;
     assign fetch_valid      = read_data_valid && !of_block && !of_index;
-    assign read_block_error = read_error && of_block;
     assign read_index_error = read_error && of_index;
     assign fetch_read_error = read_error && !of_block && !of_index;
     assign block_arrived    = read_data_valid && read_data_last && of_block;
@@ -757,7 +797,7 @@ module tensorpress_engine #(
 
     read_master #(
         .ADDRESS_WIDTH(32),
-        .TAG_WIDTH(14),
+        .TAG_WIDTH(TAG_WIDTH + 2),
         .OUTSTANDING(READ_OUTSTANDING)
     ) u_read_master (
         .clk(clk),
@@ -799,13 +839,13 @@ module tensorpress_engine #(
 
     assign stream_cmd_ready = stream_place && reads_closed_q;
     wire [63:0] stream_data;
-    wire [11:0] stream_tag;
+    wire [TAG_WIDTH-1:0] stream_tag;
 
     assign stream_job     = stream_tag[11:7];
     assign stream_arrived = stream_valid && stream_last;
 
     stream_source #(
-        .TAG_WIDTH(12)
+        .TAG_WIDTH(TAG_WIDTH)
     ) u_stream_source (
         .clk(clk),
         .rst(clear_q),
@@ -813,7 +853,7 @@ module tensorpress_engine #(
         .cmd_valid(stream_cmd_valid && reads_closed_q),
         .cmd_ready(stream_place),
         .cmd_words(block_cmd_words),
-        .cmd_tag({fill_job_q, cmd_tail, cmd_lane}),
+        .cmd_tag(block_tag[TAG_WIDTH-1:0]),
         .cmd_last(cmd_last),
         .s_axis_tdata(s_axis_raw_tdata),
         .s_axis_tvalid(s_axis_raw_tvalid),
@@ -827,6 +867,15 @@ module tensorpress_engine #(
         .overrun(overrun)
     );
 
+    // one router for each memory port; words of the stream pass through both, and each lane listens to one
+    wire [ALL_LANES-1:0] even_fill_valid, odd_fill_valid;  // of lanes with an even and with an odd number
+    wire [63:0] even_fill_data, odd_fill_data;
+    wire [4:0] router_job;
+    wire [31:0] router_blocks;
+    wire [1:0] read_beats;
+    wire [7:0] all_reads;
+    wire second_wait;
+
     fill_router #(
         .LANES(ALL_LANES)
     ) u_router (
@@ -834,17 +883,155 @@ module tensorpress_engine #(
         .rst(clear_q),
         .read_valid(read_data_valid && of_block),
         .read_data(read_data),
-        .read_tag(read_data_tag[11:0]),
+        .read_tag(read_data_tag[13:2]),
         .read_last(read_data_last),
         .stream_valid(stream_valid),
         .stream_data(stream_data),
-        .stream_tag(stream_tag),
+        .stream_tag(stream_tag[11:0]),
         .stream_last(stream_last),
-        .fill_valid(fill_valid),
-        .fill_data(fill_data),
-        .job(arrived_job),
-        .blocks(arrived_blocks)
+        .fill_valid(even_fill_valid),
+        .fill_data(even_fill_data),
+        .job(router_job),
+        .blocks(router_blocks)
     );
+
+    generate
+        if (MEMORY_PORTS == 2) begin : g_second_port
+            wire cmd_valid = block_read_valid && streams_closed_q && of_second;
+            wire cmd_ready, data_valid, data_last, data_error, beat;
+            wire [63:0] data;
+            wire [TAG_WIDTH-1:0] data_tag;
+            wire [1:0] unused_response;
+            wire [7:0] bursts;
+            wire [4:0] unused_job;
+            wire [31:0] unused_blocks;
+
+            read_master #(
+                .ADDRESS_WIDTH(32),
+                .TAG_WIDTH(TAG_WIDTH),
+                .OUTSTANDING(READ_OUTSTANDING)
+            ) u_read_master (
+                .clk(clk),
+                .rst(clear_q),
+                .halt(halt),
+                .idle(second_idle),
+                .s_cmd_valid(cmd_valid),
+                .s_cmd_ready(cmd_ready),
+                .s_cmd_address(block_cmd_address),
+                .s_cmd_words(block_cmd_words),
+                .s_cmd_tag(block_tag[TAG_WIDTH-1:0]),
+                .m_data_valid(data_valid),
+                .m_data(data),
+                .m_data_tag(data_tag),
+                .m_data_last(data_last),
+                .error(data_error),
+                .error_response(unused_response),
+                .beats_valid(beat),
+                .outstanding(bursts),
+                .m_axi_arid(m1_axi_arid),
+                .m_axi_araddr(m1_axi_araddr),
+                .m_axi_arlen(m1_axi_arlen),
+                .m_axi_arsize(m1_axi_arsize),
+                .m_axi_arburst(m1_axi_arburst),
+                .m_axi_arlock(m1_axi_arlock),
+                .m_axi_arcache(m1_axi_arcache),
+                .m_axi_arprot(m1_axi_arprot),
+                .m_axi_arvalid(m1_axi_arvalid),
+                .m_axi_arready(m1_axi_arready),
+                .m_axi_rid(m1_axi_rid),
+                .m_axi_rdata(m1_axi_rdata),
+                .m_axi_rresp(m1_axi_rresp),
+                .m_axi_rlast(m1_axi_rlast),
+                .m_axi_rvalid(m1_axi_rvalid),
+                .m_axi_rready(m1_axi_rready)
+            );
+
+            fill_router #(
+                .LANES(ALL_LANES)
+            ) u_router (
+                .clk(clk),
+                .rst(clear_q),
+                .read_valid(data_valid),
+                .read_data(data),
+                .read_tag(data_tag[11:0]),
+                .read_last(data_last),
+                .stream_valid(stream_valid),
+                .stream_data(stream_data),
+                .stream_tag(stream_tag[11:0]),
+                .stream_last(stream_last),
+                .fill_valid(odd_fill_valid),
+                .fill_data(odd_fill_data),
+                .job(unused_job),
+                .blocks(unused_blocks)
+            );
+
+            // where the words are: the block of the last one, or the next when it is whole
+            wire first_valid = (read_data_valid && of_block) || stream_valid;
+            wire [4:0] first_job = stream_valid ? stream_job : read_data_job;
+            wire [BLOCK_WIDTH-1:0] first_block = stream_valid ? stream_tag[TAG_WIDTH-1:12] : read_data_tag[TAG_WIDTH+1:14];
+            wire first_last = stream_valid ? stream_last : read_data_last;
+            reg [4:0] arrived_job_q;
+            reg [BLOCK_WIDTH-1:0] arrived_blocks_q;
+            reg [7:0] all_reads_q;
+
+            always @(posedge clk) all_reads_q <= reads + bursts;
+
+            always @(posedge clk)
+                if (clear_q) begin
+                    arrived_job_q    <= 5'd0;
+                    arrived_blocks_q <= {BLOCK_WIDTH{1'b0}};
+                end else if (first_valid) begin
+                    arrived_job_q    <= first_job;
+                    arrived_blocks_q <= first_block + {{BLOCK_WIDTH - 1{1'b0}}, first_last};
+                end else if (data_valid) begin
+                    arrived_job_q    <= data_tag[11:7];
+                    arrived_blocks_q <= data_tag[TAG_WIDTH-1:12] + {{BLOCK_WIDTH - 1{1'b0}}, data_last};
+                end
+
+            assign second_taken      = cmd_valid && cmd_ready;
+            assign second_arrived    = data_valid && data_last;
+            assign second_wait       = m1_axi_arvalid && !m1_axi_arready;
+            assign arrived_job       = arrived_job_q;
+            assign arrived_blocks    = {{32 - BLOCK_WIDTH{1'b0}}, arrived_blocks_q};
+            assign block_error       = {data_error, read_error && of_block};
+            assign block_error_job   = {data_tag[11:7], read_data_job};
+            assign block_error_block = {{32 - BLOCK_WIDTH{1'b0}}, data_tag[TAG_WIDTH-1:12], {32 - BLOCK_WIDTH{1'b0}}, read_data_tag[TAG_WIDTH+1:14]};
+            assign read_beats        = {1'b0, read_beat} + {1'b0, beat};
+            assign all_reads         = all_reads_q;
+
+            wire unused_second = &{1'b0, unused_response, unused_job, unused_blocks, router_job, router_blocks};
+        end else begin : g_one_port
+            assign m1_axi_arid    = 1'b0;
+            assign m1_axi_araddr  = 32'd0;
+            assign m1_axi_arlen   = 8'd0;
+            assign m1_axi_arsize  = 3'd0;
+            assign m1_axi_arburst = 2'd0;
+            assign m1_axi_arlock  = 1'b0;
+            assign m1_axi_arcache = 4'd0;
+            assign m1_axi_arprot  = 3'd0;
+            assign m1_axi_arvalid = 1'b0;
+            assign m1_axi_rready  = 1'b0;
+
+            assign odd_fill_valid    = even_fill_valid;
+            assign odd_fill_data     = even_fill_data;
+            assign second_idle       = 1'b1;
+            assign second_taken      = 1'b0;
+            assign second_arrived    = 1'b0;
+            assign second_wait       = 1'b0;
+            assign arrived_job       = router_job;
+            assign arrived_blocks    = router_blocks;
+            assign block_error       = read_error && of_block;
+            assign block_error_job   = read_data_job;
+            assign block_error_block = router_job == read_data_job ? router_blocks : 32'd0;
+            assign read_beats        = {1'b0, read_beat};
+            assign all_reads         = reads;
+
+            wire unused_second = &{
+                1'b0, m1_axi_arready, m1_axi_rid, m1_axi_rdata, m1_axi_rresp, m1_axi_rlast, m1_axi_rvalid, block_tag[BLOCK_WIDTH+11:12],
+                index_tag[BLOCK_WIDTH+11:12]
+            };
+        end
+    endgenerate
 
     // ------------------------------------------------------------------------------------------------------------------
     // The lanes
@@ -865,7 +1052,8 @@ module tensorpress_engine #(
                 .DECODE_CODECS(i < DECODE_LANES ? DECODERS : 0),
                 .APACK_CODERS(APACK_CODERS),
                 .APACK_TREE(APACK_TREE),
-                .DRAIN_WORDS(DRAIN_WORDS)
+                .DRAIN_WORDS(DRAIN_WORDS),
+                .RAW_WORDS(RAW_WORDS)
             ) u_lane (
                 .clk(clk),
                 .rst(clear_q),
@@ -888,8 +1076,8 @@ module tensorpress_engine #(
                 .task_a_words(task_a_words),
                 .task_words(task_words),
                 .task_raw(task_raw),
-                .fill_valid(fill_valid[i]),
-                .fill_data(fill_data),
+                .fill_valid(i % 2 == 0 ? even_fill_valid[i] : odd_fill_valid[i]),
+                .fill_data(i % 2 == 0 ? even_fill_data : odd_fill_data),
                 .done_valid(done_valid[i]),
                 .done_ready(done_ready[i]),
                 .done_a_words(done_a_words[WORDS_WIDTH*i+:WORDS_WIDTH]),
@@ -926,7 +1114,8 @@ module tensorpress_engine #(
         .LANES(ALL_LANES),
         .ENCODE_LANES(ENCODE_LANES),
         .DECODE_LANES(DECODE_LANES),
-        .BLOCK_BYTES(BLOCK_BYTES)
+        .BLOCK_BYTES(BLOCK_BYTES),
+        .RAW_PAIRS(RAW_WORDS == 2 ? 1 : 0)
     ) u_drain (
         .clk(clk),
         .rst(clear_q),
@@ -1119,12 +1308,12 @@ module tensorpress_engine #(
         .lane_busy(lane_busy),
         .lane_starved(lane_starved),
         .lane_blocked(lane_blocked),
-        .read_beat(read_beat),
-        .read_wait(m_axi_arvalid && !m_axi_arready),
+        .read_beats(read_beats),
+        .read_wait((m_axi_arvalid && !m_axi_arready) || second_wait),
         .write_beat(write_beat),
         .write_wait((m_axi_awvalid && !m_axi_awready) || (m_axi_wvalid && !m_axi_wready)),
         .stream_wait((s_axis_raw_tready && !s_axis_raw_tvalid) || (m_axis_raw_tvalid && !m_axis_raw_tready)),
-        .reads(reads),
+        .reads(all_reads),
         .writes(writes),
         .count_cycles(count_cycles),
         .count_lane_busy(count_lane_busy),

@@ -4,7 +4,8 @@
 //
 // A block takes a slot with its task, is filled, coded, drained and released; slots alternate, so blocks stay in order. Filling the next
 // block, coding this one and draining the last overlap. Coding starts at the first word of a block, not at its last.
-// Latency: about 9 cycles from the first word of a block to its coder. Throughput: the codec's; a raw block moves one word a cycle.
+// Latency: about 9 cycles from the first word of a block to its coder. Throughput: the codec's; a raw block is filled with one word a cycle
+// and drained with RAW_WORDS.
 // A block brings the parameters of its job (`job_*`, with the task), so that blocks of several jobs may be in a lane. The number of its table
 // decides whether the coder must load one first: the lane asks for it on `table_want` and takes rows 0..15 off the bus.
 // Assumes: fill words come in task order, exactly `task_words` for each task.
@@ -21,6 +22,7 @@ module lane #(
     parameter APACK_CODERS  = 8,     // S, interleaved coders of apack
     parameter APACK_TREE    = 0,     // apack decoder: 1 = the one with 6 DSP blocks
     parameter DRAIN_WORDS   = 1,     // words drained at once: 1, 2
+    parameter RAW_WORDS     = 1,     // the same of raw blocks, at most DRAIN_WORDS; with 2 the coder's reads wait for theirs
     parameter ADDRESS_WIDTH = $clog2(BLOCK_BYTES) - 3,  // derived: bits of a word address; do not set
     parameter VALUES_WIDTH  = $clog2(BLOCK_BYTES) + 1   // derived: bits of a value count; do not set
 ) (
@@ -62,7 +64,7 @@ module lane #(
     input  wire                     drain_enable,
     input  wire                     drain_last,     // with the last word's enable: releases the slot
     input  wire [ADDRESS_WIDTH-1:0] drain_address,
-    output wire [64*DRAIN_WORDS-1:0] drain_data,    // with 2: at an even address decoded words come in pairs; else the word is the low one
+    output wire [64*DRAIN_WORDS-1:0] drain_data,    // with 2: at an even address words come in pairs (those of raw blocks only with RAW_WORDS = 2); else the word is the low one
     // exactly one of these is 1
     output reg                      is_busy,
     output reg                      is_starved,
@@ -78,6 +80,9 @@ module lane #(
         end
         if (ENCODE_CODECS == 0 && DECODE_CODECS == 0) begin : g_no_direction
             error_a_lane_needs_ENCODE_CODECS_or_DECODE_CODECS u_error ();
+        end
+        if (RAW_WORDS < 1 || RAW_WORDS > DRAIN_WORDS || DRAIN_WORDS > 2) begin : g_bad_words
+            error_DRAIN_WORDS_must_be_1_or_2_and_RAW_WORDS_at_most_as_many u_error ();
         end
     endgenerate
 
@@ -187,47 +192,81 @@ module lane #(
     end
 
     // ------------------------------------------------------------------------------------------------------------------
-    // Banks. The slot being drained is never the one being coded: one read port serves both.
+    // Banks. The slot being drained is never the one being coded: one read port serves both. With RAW_WORDS = 2 a bank holds the even or
+    // the odd words of both slots, as many block RAMs, so that a raw block is drained in pairs: the coder's read waits in such a cycle.
 
-    wire feed_enable;
+    wire feed_enable, feed_grant;
     wire [ADDRESS_WIDTH-1:0] feed_address;
     wire [3:0] collect_enable;
     wire [ADDRESS_WIDTH-1:0] collect_address;
     wire [63:0] collect_data;
-    wire [127:0] in_data;  // slot 1, slot 0
+    wire [63:0] feed_data;
+    wire [127:0] in_data;  // slot 1, slot 0; or the odd word, the even one
 
     genvar s;
     generate
-        for (s = 0; s < 2; s = s + 1) begin : g_slot
-            wire fill_here = (s == 0) ? !fill_q : fill_q;
+        if (RAW_WORDS == 2) begin : g_wide_in
+            wire drain_raw = drain_enable && result_raw_q[drain_q];
+            reg feed_odd_q, feed_odd_qq;
 
-            ram #(
-                .WIDTH(64),
-                .DEPTH(BLOCK_WORDS),
-                .STROBE_WIDTH(64),
-                .OUTPUT_REGISTER(1)
-            ) u_in_bank (
-                .clk(clk),
-                .write_enable(fill_valid && fill_here),
-                .write_address(fill_count_q[ADDRESS_WIDTH-1:0]),
-                .write_data(fill_data),
-                .read_enable(coded_q[s] ? drain_enable : feed_enable),
-                .read_address(coded_q[s] ? drain_address : feed_address),
-                .read_data(in_data[64*s+:64])
-            );
+            for (s = 0; s < 2; s = s + 1) begin : g_half
+                ram #(
+                    .WIDTH(64),
+                    .DEPTH(BLOCK_WORDS),
+                    .STROBE_WIDTH(64),
+                    .OUTPUT_REGISTER(1)
+                ) u_in_bank (
+                    .clk(clk),
+                    .write_enable(fill_valid && fill_count_q[0] == s[0]),
+                    .write_address({fill_q, fill_count_q[ADDRESS_WIDTH-1:1]}),
+                    .write_data(fill_data),
+                    .read_enable(drain_raw || feed_enable),
+                    .read_address(drain_raw ? {drain_q, drain_address[ADDRESS_WIDTH-1:1]} : {code_q, feed_address[ADDRESS_WIDTH-1:1]}),
+                    .read_data(in_data[64*s+:64])
+                );
+            end
+
+            always @(posedge clk) begin
+                feed_odd_q  <= feed_address[0];
+                feed_odd_qq <= feed_odd_q;
+            end
+
+            assign feed_grant = !drain_raw;
+            assign feed_data  = feed_odd_qq ? in_data[127:64] : in_data[63:0];
+        end else begin : g_in
+            for (s = 0; s < 2; s = s + 1) begin : g_slot
+                wire fill_here = (s == 0) ? !fill_q : fill_q;
+
+                ram #(
+                    .WIDTH(64),
+                    .DEPTH(BLOCK_WORDS),
+                    .STROBE_WIDTH(64),
+                    .OUTPUT_REGISTER(1)
+                ) u_in_bank (
+                    .clk(clk),
+                    .write_enable(fill_valid && fill_here),
+                    .write_address(fill_count_q[ADDRESS_WIDTH-1:0]),
+                    .write_data(fill_data),
+                    .read_enable(coded_q[s] ? drain_enable : feed_enable),
+                    .read_address(coded_q[s] ? drain_address : feed_address),
+                    .read_data(in_data[64*s+:64])
+                );
+            end
+
+            assign feed_grant = 1'b1;
+            assign feed_data  = code_q ? in_data[127:64] : in_data[63:0];
         end
     endgenerate
 
     // Out banks. With two words at once they are one memory of double words: as many block RAMs, since a slot is half as deep.
-    reg [1:0] choice_q, choice_qq;  // {raw, slot} of the read in the array, in the output register
-    reg [63:0] in_word;
+    reg [1:0] choice_q, choice_qq;  // {raw, which half of in_data} of the read in the array, in the output register
 
     always @(posedge clk) begin
-        choice_q  <= {result_raw_q[drain_q], drain_q};
+        choice_q  <= {result_raw_q[drain_q], RAW_WORDS == 2 ? drain_address[0] : drain_q};
         choice_qq <= choice_q;
     end
 
-    always @* in_word = choice_qq[0] ? in_data[127:64] : in_data[63:0];
+    wire [63:0] in_word = choice_qq[0] ? in_data[127:64] : in_data[63:0];
 
     generate
         if (DRAIN_WORDS == 2) begin : g_wide_out
@@ -253,7 +292,8 @@ module lane #(
             always @(posedge clk) begin
                 odd_q  <= drain_address[0];
                 odd_qq <= odd_q;
-                pair_q <= {out_pair[127:64], choice_qq[1] ? in_word : odd_qq ? out_pair[127:64] : out_pair[63:0]};
+                pair_q <= {RAW_WORDS == 2 && choice_qq[1] ? in_data[127:64] : out_pair[127:64],
+                           choice_qq[1] ? in_word : odd_qq ? out_pair[127:64] : out_pair[63:0]};
             end
 
             assign drain_data = pair_q;
@@ -441,9 +481,10 @@ module lane #(
         .a_words(code_a_words_q),
         .words(code_words_q),
         .available(available_q),
+        .read_grant(feed_grant),
         .read_enable(feed_enable),
         .read_address(feed_address),
-        .read_data(code_q ? in_data[127:64] : in_data[63:0]),
+        .read_data(feed_data),
         .m_a_tdata(feed_a_tdata),
         .m_a_tvalid(feed_a_tvalid),
         .m_a_tready(feed_a_tready),

@@ -23,6 +23,7 @@ module lane_feeder #(
     input  wire [  ADDRESS_WIDTH:0] words,
     input  wire [  ADDRESS_WIDTH:0] available,
     // bank, read latency 2
+    input  wire                     read_grant,      // 0: the bank reads something else in this cycle
     output wire                     read_enable,
     output wire [ADDRESS_WIDTH-1:0] read_address,
     input  wire [             63:0] read_data,
@@ -57,8 +58,8 @@ module lane_feeder #(
     wire b_pop = m_b_tvalid && m_b_tready;
     wire a_place = a_issue_q != {!a_read_q[2], a_read_q[1:0]};
     wire b_place = b_issue_q != {!b_read_q[2], b_read_q[1:0]};
-    wire a_want = (a_next_q < a_words) && (a_next_q < available) && a_place;
-    wire b_want = (b_next_q < available) && b_place;
+    wire a_want = (a_next_q < a_words) && (a_next_q < available) && a_place && read_grant;
+    wire b_want = (b_next_q < available) && b_place && read_grant;
     wire a_take = a_want && (!b_want || turn_q);
     wire b_take = b_want && !a_take;
 

@@ -65,6 +65,16 @@ def test_build_parameters_are_told():
     assert int(ps["PCW_FCLK0_PERIPHERAL_DIVISOR0"]) * int(ps["PCW_FCLK0_PERIPHERAL_DIVISOR1"]) == 10
 
 
+def test_a_second_memory_port_is_on_hp1():
+    for ports, buses in ((1, ["M_AXI"]), (2, ["M_AXI", "M1_AXI"])):
+        modules = {module.get("INSTANCE"): module for module in parse(MEMORY_PORTS=ports).iter("MODULE")}
+        ranges = [(place.get("MASTERBUSINTERFACE"), place.get("SLAVEBUSINTERFACE")) for place in modules["engine"].iter("MEMRANGE")]
+        assert ranges == [(bus, f"S_AXI_HP{number}") for number, bus in enumerate(buses)]
+        assert [bus.get("NAME") for bus in modules["engine"].iter("BUSINTERFACE")] == ["S_AXI", *buses]
+        slaves = [bus.get("NAME") for bus in modules[hwh.PS].iter("BUSINTERFACE")]
+        assert slaves == ["M_AXI_GP0", *(f"S_AXI_HP{number}" for number in range(ports))]
+
+
 @pytest.mark.parametrize(("mhz", "divisor"), [(1, 1000), (50, 20), (100, 10), (125, 8), (142, 8), (143, 7), (150, 7), (200, 5), (1000, 1)])
 def test_clock_never_exceeds_what_was_asked_for(mhz, divisor):
     first, second = hwh.clock_divisors(mhz)

@@ -132,8 +132,26 @@ def test_the_width_of_the_port_is_set(board, bitstream):
         round_trip(device, tensor(), ZVC)
 
 
+@pytest.mark.slow
+def test_two_memory_ports(board, tmp_path, monkeypatch):
+    """The second one is S_AXI_HP1, whose width is set as well."""
+    path = write_bitstream(tmp_path, {**BUILD, "CODECS": 3, "MEMORY_PORTS": 2})
+    port = pynq.MMIO(0xF800_9000, 0x1000)
+    port.write(0x00, port.read(0x00) | 1)
+    with open_pynq(path) as device:
+        assert Engine(device).capabilities.memory_ports == 2 and port.read(0x00) & 1 == 0
+        round_trip(device, tensor(), ZVC)
+        assert board.pl.statistic("second_port_beats") > 0
+    board._afi[0xF800_9000][0x00] = 1
+    monkeypatch.setattr(
+        board, "_write", lambda address, value, write=board._write: None if address == 0xF800_9000 else write(address, value)
+    )
+    with pytest.raises(DeviceError, match="S_AXI_HP1 is 32 bits wide"):
+        open_pynq(path)
+
+
 def test_a_port_that_stays_narrow(board, bitstream, monkeypatch):
-    board._afi[0x00] = 1
+    board._afi[0xF800_8000][0x00] = 1
     monkeypatch.setattr(
         board, "_write", lambda address, value, write=board._write: None if address == 0xF800_8000 else write(address, value)
     )

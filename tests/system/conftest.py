@@ -24,13 +24,16 @@ def pytest_sessionfinish() -> None:
 
 
 def _with_builds(*devices: str) -> list[Any]:
-    """The devices with 8 lanes, and each with each build: ``verilated-small``."""
-    return [*devices, *(pytest.param(f"{device}-{build}", marks=pytest.mark.slow) for device in devices for build in BUILDS)]
+    """The devices with 8 lanes, and each with each build: ``verilated-small``; and the one with two memory ports."""
+    names = [f"{device}-{build}" for device in devices for build in BUILDS] + ["verilated-two_ports"]
+    return [*devices, *(pytest.param(name, marks=pytest.mark.slow) for name in names)]
 
 
 def _opened(name: str) -> Iterator[PoolDevice]:
     device, _, build = name.partition("-")
-    options: dict[str, Any] = {"build": build} if build else {"lanes": 8}
+    options: dict[str, Any] = {"build": build} if build in BUILDS else {"lanes": 8}
+    if build == "two_ports":
+        options = {"stream_bytes": 16, "memory_ports": 2, **options}
     if device == "model":
         with ModelDevice(memory_bytes=MEMORY_BYTES, **options) as model:
             yield model

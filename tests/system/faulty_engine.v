@@ -2,8 +2,8 @@
 //
 // faulty_engine: a module with the ports of tensorpress_engine that breaks one rule of its buses on demand, for test_checker.py.
 //
-// Register 0x10 takes the number of the fault (0: none), a write to 0x14 starts: one read burst and one write burst of 4 beats each, a
-// packet of 12 bytes on m_axis_raw, then the interrupt. Every channel begins in cycle 1 after the start, whatever the others do. The
+// Register 0x10 takes the number of the fault (0: none), a write to 0x14 starts: one read burst at each of two memory ports and one write
+// burst of 4 beats each, a packet of 12 bytes on m_axis_raw, then the interrupt. Every channel begins in cycle 1 after the start, whatever the others do. The
 // number of the fault survives a reset, but for the fault in reset, which comes once.
 
 `resetall
@@ -53,6 +53,7 @@ module faulty_engine (
     output wire [ 7:0] m_axi_arlen,
     output wire [ 2:0] m_axi_arsize,
     output wire [ 1:0] m_axi_arburst,
+    output wire        m_axi_arlock,
     output wire        m_axi_arvalid,
     input  wire        m_axi_arready,
     input  wire [ 0:0] m_axi_rid,
@@ -61,6 +62,20 @@ module faulty_engine (
     input  wire        m_axi_rlast,
     input  wire        m_axi_rvalid,
     output wire        m_axi_rready,
+    output wire [ 0:0] m1_axi_arid,
+    output wire [31:0] m1_axi_araddr,
+    output wire [ 7:0] m1_axi_arlen,
+    output wire [ 2:0] m1_axi_arsize,
+    output wire [ 1:0] m1_axi_arburst,
+    output wire        m1_axi_arlock,
+    output wire        m1_axi_arvalid,
+    input  wire        m1_axi_arready,
+    input  wire [ 0:0] m1_axi_rid,
+    input  wire [63:0] m1_axi_rdata,
+    input  wire [ 1:0] m1_axi_rresp,
+    input  wire        m1_axi_rlast,
+    input  wire        m1_axi_rvalid,
+    output wire        m1_axi_rready,
     input  wire [63:0] s_axis_raw_tdata,
     input  wire [ 7:0] s_axis_raw_tkeep,
     input  wire        s_axis_raw_tvalid,
@@ -80,6 +95,8 @@ module faulty_engine (
     localparam W_EARLY_LAST = 16, W_NO_LAST = 17, W_WITHDRAWN = 18, W_CHANGED = 19, W_STROBE_CHANGED = 20, W_OUTSIDE = 21;
     localparam S_HOLE = 22, S_SHORT = 23, S_EMPTY = 24, S_WITHDRAWN = 25, S_CHANGED = 26, S_LAST_CHANGED = 27;
     localparam B_EARLY = 28, R_EARLY = 29, B_WITHDRAWN = 30, R_CHANGED = 31, IN_RESET = 32;
+    localparam AR1_LENGTH = 33, AR1_PAGE = 34, AR1_TYPE = 35, AR1_SIZE = 36, AR1_ALIGNMENT = 37, AR1_WITHDRAWN = 38, AR1_CHANGED = 39;
+    localparam AR1_OUTSIDE = 40, AR1_IN_RESET = 41;
 
     localparam [31:0] READS = 32'h1000_0100, WRITES = 32'h1000_2000;
     localparam [31:0] BEATS = 32'd4;
@@ -113,7 +130,7 @@ module faulty_engine (
         else if (s_axi_rready) rvalid_q <= 1'b0;
         if (write && s_axi_awaddr == 12'h014) age_q <= 8'd1;
         else if (age_q != 8'd0 && age_q != 8'd255) age_q <= age_q + 8'd1;
-        if (aresetn && was_reset_q && fault_q == IN_RESET) fault_q <= 8'd0;
+        if (aresetn && was_reset_q && (fault_q == IN_RESET || fault_q == AR1_IN_RESET)) fault_q <= 8'd0;
         was_reset_q <= !aresetn;
         if (!aresetn) begin
             count_q  <= 32'd0;
@@ -134,7 +151,22 @@ module faulty_engine (
     assign m_axi_arlen   = fault_q == AR_LENGTH ? 8'd16 : BEATS[7:0] - 8'd1;
     assign m_axi_arsize  = fault_q == AR_SIZE ? 3'd2 : 3'd3;
     assign m_axi_arburst = fault_q == AR_TYPE ? 2'd0 : 2'd1;
+    assign m_axi_arlock  = 1'b0;
     assign m_axi_rready  = 1'b1;
+
+    // ---- the same at the second port
+    reg       ar1_q;
+    reg [2:0] read1_q;
+
+    assign m1_axi_arid    = 1'b0;
+    assign m1_axi_arvalid = (ar1_q && !(fault_q == AR1_WITHDRAWN && late)) || (fault_q == AR1_IN_RESET && !aresetn);
+    assign m1_axi_araddr  = fault_q == AR1_PAGE ? 32'h1000_0FF0 : fault_q == AR1_ALIGNMENT ? READS + 32'd4 :
+                            fault_q == AR1_OUTSIDE ? READS + 32'd8 : fault_q == AR1_CHANGED && late ? READS + 32'd64 : READS;
+    assign m1_axi_arlen   = fault_q == AR1_LENGTH ? 8'd16 : BEATS[7:0] - 8'd1;
+    assign m1_axi_arsize  = fault_q == AR1_SIZE ? 3'd2 : 3'd3;
+    assign m1_axi_arburst = fault_q == AR1_TYPE ? 2'd0 : 2'd1;
+    assign m1_axi_arlock  = 1'b0;
+    assign m1_axi_rready  = 1'b1;
 
     // ---- write
     reg       aw_q, w_q, b_q;
@@ -163,15 +195,17 @@ module faulty_engine (
     assign m_axis_raw_tlast  = second_q ^ (fault_q == S_LAST_CHANGED && late);
 
     always @(posedge aclk) begin
-        if (age_q == 8'd1) {ar_q, aw_q, w_q, stream_q, b_q} <= 5'b11110;
+        if (age_q == 8'd1) {ar_q, ar1_q, aw_q, w_q, stream_q, b_q} <= 6'b111110;
         else begin
             if (m_axi_arvalid && m_axi_arready) ar_q <= 1'b0;
+            if (m1_axi_arvalid && m1_axi_arready) ar1_q <= 1'b0;
             if (m_axi_awvalid && m_axi_awready) aw_q <= 1'b0;
             if (m_axi_wvalid && m_axi_wready) begin
                 beat_q <= beat_q + 3'd1;
                 if (beat_q == 3'd3) w_q <= 1'b0;
             end
             if (m_axi_rvalid) read_q <= read_q + 3'd1;
+            if (m1_axi_rvalid) read1_q <= read1_q + 3'd1;
             if (m_axi_bvalid) b_q <= 1'b1;
             if (m_axis_raw_tvalid && m_axis_raw_tready) begin
                 second_q <= 1'b1;
@@ -179,16 +213,17 @@ module faulty_engine (
             end
         end
         if (!aresetn) begin
-            {ar_q, aw_q, w_q, stream_q, b_q, second_q} <= 6'd0;
+            {ar_q, ar1_q, aw_q, w_q, stream_q, b_q, second_q} <= 7'd0;
             read_q <= 3'd0;
+            read1_q <= 3'd0;
             beat_q <= 3'd0;
         end
     end
 
-    assign irq = read_q == 3'd4 && b_q && second_q && !stream_q;
+    assign irq = read_q == 3'd4 && read1_q == 3'd4 && b_q && second_q && !stream_q;
 
     wire unused = &{1'b0, s_axi_awprot, s_axi_arprot, s_axi_wstrb, s_axi_wdata[31:8], s_axi_araddr, m_axi_bid, m_axi_bresp, m_axi_rid,
-                    m_axi_rdata, m_axi_rresp, m_axi_rlast, s_axis_raw_tdata, s_axis_raw_tkeep, s_axis_raw_tvalid, s_axis_raw_tlast, READS[0]};
+                    m_axi_rdata, m_axi_rresp, m_axi_rlast, m1_axi_rid, m1_axi_rdata, m1_axi_rresp, m1_axi_rlast, s_axis_raw_tdata, s_axis_raw_tkeep, s_axis_raw_tvalid, s_axis_raw_tlast, READS[0]};
 
 endmodule
 

@@ -16,6 +16,8 @@ SMALL_BUILD: dict[str, Any] = {"block_bytes": 1024, "optimise": 1}
 """What builds of other lane counts have in common: they must build fast, they run briefly."""
 BUILDS = ("full", "inference", "small")
 """The named builds of the engine, which tests run with ``--slow``."""
+TWO_PORTS: dict[str, Any] = {"lanes": 4, "codecs": 0b0011, "stream_bytes": 16, "memory_ports": 2, "optimise": 1}
+"""A build with two memory ports; with all codecs and 8 lanes, tests run it with ``--slow``."""
 
 _open: dict[tuple[tuple[str, Any], ...], VerilatedDevice] = {}
 
@@ -47,7 +49,9 @@ def settle(device: PoolDevice) -> None:
             device.check_windows(True)
             device.configure(Timing())
             device.fail_reads(0, 0)
+            device.fail_reads(0, 0, port=1)
             device.fail_writes(0, 0)
+            device.set_memory("ideal")
         device.reset()
 
 

@@ -53,6 +53,8 @@ def test_stalls_everywhere(rtl: VerilatedDevice, rtl_engine: Engine, stalls: dic
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_stalls_on_one_channel(rtl: VerilatedDevice, rtl_engine: Engine, channel: str) -> None:
     """One channel nearly stands still while the others run freely."""
+    if channel in ("ar1", "r1") and rtl_engine.capabilities.memory_ports == 1:
+        pytest.skip("there is no second memory port")
     rtl.configure(Timing(stalls={channel: Stall(0.9, 6)}))
     _round_trips(rtl_engine, mixed_values(4 * BLOCK + 5))
 
@@ -89,7 +91,9 @@ def test_read_responses(
     values = mixed_values(COUNT)
     coding = coding_for(rtl_engine, "zvc", values)
     expected = encode(values, coding)
+    before = rtl.statistic("second_port_beats")
     call, beats = _job(rtl_engine, direction, endpoint, values, coding, expected, "COUNT_READ_BEATS")
+    beats -= rtl.statistic("second_port_beats") - before
     if direction == "compress" and endpoint == "stream":
         assert beats == 0
         rtl.fail_reads(0, 10)

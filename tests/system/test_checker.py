@@ -51,7 +51,8 @@ FAULTS = {  # number in faulty_engine.v -> (its name there, partners, the checke
     30: ("B_WITHDRAWN", LITE, r"CPU port B: valid was taken back before ready came"),
     31: ("R_CHANGED", LITE, r"CPU port R: payload changed while valid waited for ready"),
 }
-IN_RESET = 32
+FAULTS |= {32 + number: (f"AR1_{name[3:]}", how, f"second port {words}") for number, (name, how, words) in FAULTS.items() if number <= 8}
+IN_RESET = {"IN_RESET": 32, "AR1_IN_RESET": 41}
 
 
 @pytest.fixture
@@ -74,12 +75,15 @@ def test_list_is_the_modules() -> None:
     text = Path(__file__).with_name("faulty_engine.v").read_text()
     for number, (name, _, _) in FAULTS.items():
         assert f" {name} = {number}," in text or f" {name} = {number};" in text
-    assert f" IN_RESET = {IN_RESET};" in text
+    assert all(f" {name} = {number};" in text for name, number in IN_RESET.items())
 
 
 def test_no_fault(faulty: VerilatedDevice) -> None:
     """Without a fault nothing is found, whatever the partners do; so what is found below is the fault."""
-    for timing in (Timing(), Timing(stalls={name: Stall(0.7, 5) for name in ("ar", "aw", "w", "b", "r", "stream_out", "lite")})):
+    for timing in (
+        Timing(),
+        Timing(stalls={name: Stall(0.7, 5) for name in ("ar", "aw", "w", "b", "r", "stream_out", "lite", "ar1", "r1")}),
+    ):
         faulty.reset()
         faulty.configure(timing)
         faulty.memory.data[WRITES - 0x1000_0000 :][:BYTES] = 0
@@ -109,14 +113,15 @@ def test_fault_is_found(faulty: VerilatedDevice, number: int) -> None:
     faulty.set_dead(False)
     faulty.configure(Timing())
     faulty.reset()
-    if not name.startswith(("AR_", "AW_", "W_", "S_")):
+    if not name.startswith(("AR_", "AR1_", "AW_", "W_", "S_")):
         return  # the register port itself is at fault
     start(faulty, 0)
     assert faulty.wait(None, cycles=200)
 
 
-def test_valid_in_reset(faulty: VerilatedDevice) -> None:
-    start(faulty, IN_RESET)
+@pytest.mark.parametrize("name", IN_RESET)
+def test_valid_in_reset(faulty: VerilatedDevice, name: str) -> None:
+    start(faulty, IN_RESET[name])
     assert faulty.wait(None, cycles=200)
     with pytest.raises(ProtocolError, match="reset: a valid output is high"):
         faulty.reset()

@@ -17,7 +17,15 @@ else:
     import tomli as tomllib
 
 TOP = "tensorpress_engine"
-DEFAULTS: Mapping[str, int] = {"LANES": 8, "CODECS": 15, "BLOCK_BYTES": 4096, "STREAM_BYTES": 8, "APACK_CODERS": 8, "APACK_TREE": 0}
+DEFAULTS: Mapping[str, int] = {
+    "LANES": 8,
+    "CODECS": 15,
+    "BLOCK_BYTES": 4096,
+    "STREAM_BYTES": 8,
+    "MEMORY_PORTS": 1,
+    "APACK_CODERS": 8,
+    "APACK_TREE": 0,
+}
 """The engine's Verilog parameters where a build does not give them."""
 
 

@@ -97,6 +97,7 @@ class ModelDevice(PoolDevice):
         self.lanes, self.block_bytes = max(self.encode_lanes, self.decode_lanes), spec.parameter("BLOCK_BYTES")
         masks = spec.parameter("ENCODE_CODECS"), spec.parameter("DECODE_CODECS")
         self.apack_coders, self.stream_bytes = spec.parameter("APACK_CODERS"), spec.parameter("STREAM_BYTES")
+        self.memory_ports = spec.parameter("MEMORY_PORTS")
         if (
             min(self.encode_lanes, self.decode_lanes) < 0
             or not 1 <= self.lanes <= 16
@@ -205,6 +206,7 @@ class ModelDevice(PoolDevice):
             CODECS=self.codecs,
             APACK_CODERS=self.apack_coders if self.codecs >> _APACK & 1 else 0,
             STREAM_BYTES_LOG2=self.stream_bytes.bit_length() - 1,
+            SECOND_PORT=self.memory_ports - 1,
         )
         directions = REG["DIRECTIONS"].pack(
             ENCODE_LANES=self.encode_lanes,

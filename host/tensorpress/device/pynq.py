@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 BITSTREAM_VARIABLE = "TENSORPRESS_BITSTREAM"
 """Names the bitstream where a caller does not."""
 
-AFI0 = 0xF800_8000
-"""Control registers of S_AXI_HP0 (Zynq-7000 TRM, UG585, register set AFI)."""
+AFI = (0xF800_8000, 0xF800_9000)
+"""Control registers of S_AXI_HP0 and S_AXI_HP1 (Zynq-7000 TRM, UG585, register set AFI)."""
 SLCR = 0xF800_0000
 """System-level control registers: clocks and resets (UG585, register set slcr)."""
 
@@ -355,14 +355,19 @@ class PynqDevice:
         self.clock_hz = actual * 1e6
 
     def _set_width(self) -> None:
-        """Make S_AXI_HP0 64 bits wide: what the boot loader chose stays when a bitstream is loaded."""
-        port = self._pynq.MMIO(AFI0, 0x1000, device=self._device)
-        for offset in (_AFI_READ_CONTROL, _AFI_WRITE_CONTROL):
-            control = int(port.read(offset))
-            if control & 1:
-                port.write(offset, control & ~1)
-                if int(port.read(offset)) & 1:
-                    raise DeviceError("S_AXI_HP0 is 32 bits wide and cannot be changed: boot the board with an SD card image of PYNQ")
+        """Make the HP ports in use 64 bits wide: what the boot loader chose stays when a bitstream is loaded."""
+        capabilities = REG["CAPABILITIES"]
+        second = capabilities.unpack(self.read_register(capabilities.offset))["SECOND_PORT"]
+        for number, base in enumerate(AFI[: 1 + second]):
+            port = self._pynq.MMIO(base, 0x1000, device=self._device)
+            for offset in (_AFI_READ_CONTROL, _AFI_WRITE_CONTROL):
+                control = int(port.read(offset))
+                if control & 1:
+                    port.write(offset, control & ~1)
+                    if int(port.read(offset)) & 1:
+                        raise DeviceError(
+                            f"S_AXI_HP{number} is 32 bits wide and cannot be changed: boot the board with an SD card image of PYNQ"
+                        )
 
     def _pending(self) -> bool:
         status = self.read_register(REG["IRQ_STATUS"].offset)

@@ -33,7 +33,7 @@ from pynq.pl_server.device import Device
 from pynq.pl_server.embedded_device import Metadata, RuntimeMetadataParser, parse_bit_header
 
 from tensorpress.device.base import MemoryPool, PoolBuffer
-from tensorpress.device.pynq import AFI0, SLCR, PynqDevice, open_pynq
+from tensorpress.device.pynq import AFI, SLCR, PynqDevice, open_pynq
 from tensorpress.device.verilated import Progress, Timing, VerilatedDevice, cache_folder
 from tensorpress.errors import DeviceError, ProtocolError
 from tensorpress.hwh import PLL_MHZ, hwh_text
@@ -69,15 +69,15 @@ _AFI_AT_BOOT = {0x00: 0, 0x04: 7, 0x14: 0xF00, 0x18: 7}
 
 
 class VerilatedPynq(VerilatedDevice):
-    """The Verilated ``pynq_top``: registers at the CPU's addresses, memory behind S_AXI_HP0."""
+    """The Verilated ``pynq_top``: registers at the CPU's addresses, memory behind S_AXI_HP0 and S_AXI_HP1."""
 
     name = "verilated_pynq"
     core, top = "tensorpress:cores:verilated_pynq", "verilated_pynq"
     has_streams = False
 
-    def set_half_width(self, half: bool) -> None:
-        """Set S_AXI_HP0 to 32 bits, in which the engine must not use it."""
-        self._set("half_width", float(half))
+    def set_half_width(self, half: bool, port: int) -> None:
+        """Set S_AXI_HP0 or S_AXI_HP1 to 32 bits, in which the engine must not use it."""
+        self._set("half_width_1" if port else "half_width", float(half))
 
     def watch_buffers(self) -> None:
         """Let the engine touch what is allocated now, and nothing else."""
@@ -157,7 +157,7 @@ class SimulatedBoard(Device):  # type: ignore[misc]
         self.pl: VerilatedPynq | None = None
         self.faults: list[DeviceError] = []
         self._options = {"memory_bytes": memory_bytes, "timing": timing, "memory": memory, "seed": seed, "progress": progress}
-        self._slcr, self._afi = dict(_SLCR_AT_BOOT), dict(_AFI_AT_BOOT)
+        self._slcr, self._afi = dict(_SLCR_AT_BOOT), {base: dict(_AFI_AT_BOOT) for base in AFI}
         self._build: dict[str, int] = {}
         self._polled, self._pace = -1, _ACCESS_CYCLES
 
@@ -181,7 +181,7 @@ class SimulatedBoard(Device):  # type: ignore[misc]
             pl.run(self._pace)
             self._raise_faults()
             return int(value)
-        for base, registers in ((SLCR, self._slcr), (AFI0, self._afi)):
+        for base, registers in ((SLCR, self._slcr), *self._afi.items()):
             if base <= address < base + _PAGE:
                 return registers.get(address - base, 0)
         raise DeviceError(f"read of 0x{address:08x}: nothing is there; a board freezes or ends the process here")
@@ -195,8 +195,8 @@ class SimulatedBoard(Device):  # type: ignore[misc]
             self._raise_faults()
         elif SLCR <= address < SLCR + _PAGE:
             self._write_slcr(address - SLCR, value)
-        elif AFI0 <= address < AFI0 + _PAGE:
-            self._afi[address - AFI0] = value
+        elif address - address % _PAGE in self._afi:
+            self._afi[address - address % _PAGE][address % _PAGE] = value
             self._apply_width()
         else:
             raise DeviceError(f"write of 0x{address:08x}: nothing is there; a board freezes or ends the process here")
@@ -229,7 +229,8 @@ class SimulatedBoard(Device):  # type: ignore[misc]
 
     def _apply_width(self) -> None:
         if self.pl is not None:
-            self.pl.set_half_width(bool((self._afi[0x00] | self._afi[0x14]) & 1))
+            for port, registers in enumerate(self._afi.values()):
+                self.pl.set_half_width(bool((registers[0x00] | registers[0x14]) & 1), port)
 
     def _raise_faults(self) -> None:
         if self.faults:

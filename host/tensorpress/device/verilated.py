@@ -41,8 +41,8 @@ from tensorpress.errors import BuildError, DeviceError, DeviceNotFoundError, Dev
 from tensorpress.verilator_root import prepare
 
 CORE = "tensorpress:cores:verilated"
-CHANNELS = ("ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite")
-"""Channels on which stalls can be asked for."""
+CHANNELS = ("ar", "r", "aw", "w", "b", "stream_in", "stream_out", "lite", "ar1", "r1")
+"""Channels on which stalls can be asked for; ``ar1`` and ``r1`` are those of a second memory port."""
 
 _LITE_LIMIT = 10_000  # cycles in which a register access must be answered
 _CHUNK = 20_000  # cycles between two looks at the host's clock
@@ -83,7 +83,8 @@ PORT_OUTSTANDING = 8
 class Timing:
     """How the memory and the stream partners behave.
 
-    Latencies and outstanding bursts are those of the ideal memory; a DDR3 (``memory="ddr3"``) brings its own.
+    Latencies and outstanding bursts are those of the ideal memory; a DDR3 (``memory="ddr3"``) brings its own. Those of reads hold for each
+    of two memory ports.
 
     Parameters
     ----------
@@ -450,6 +451,8 @@ class VerilatedDevice(PoolDevice):
         Bursts that the engine's masters keep on the way; default: the RTL's.
     stream_bytes : int, optional
         Bytes of a beat of ``m_axis_raw``, 8 or 16; default: the RTL's.
+    memory_ports : int, optional
+        1, or 2: a second one that reads; default: the RTL's.
     apack_coders : int, optional
         Interleaved coders of an apack block; default: the RTL's.
     apack_tree : int, optional
@@ -498,6 +501,7 @@ class VerilatedDevice(PoolDevice):
         read_outstanding: int | None = None,
         write_outstanding: int | None = None,
         stream_bytes: int | None = None,
+        memory_ports: int | None = None,
         apack_coders: int | None = None,
         apack_tree: int | None = None,
         memory_bytes: int = 64 << 20,
@@ -520,6 +524,7 @@ class VerilatedDevice(PoolDevice):
             "READ_OUTSTANDING": read_outstanding,
             "WRITE_OUTSTANDING": write_outstanding,
             "STREAM_BYTES": stream_bytes,
+            "MEMORY_PORTS": memory_ports,
             "APACK_CODERS": apack_coders,
             "APACK_TREE": apack_tree,
         }
@@ -663,9 +668,9 @@ class VerilatedDevice(PoolDevice):
         """Switch the check of addresses against the windows of the job; the other bus rules are always checked."""
         self._set("check_windows", float(check))
 
-    def fail_reads(self, first: int, count: int = 1, *, response: Literal["SLVERR", "DECERR"] = "SLVERR") -> None:
-        """Answer read beats ``first .. first + count - 1``, counted from now, with an error; `count` 0 ends it."""
-        self._library.tp_fault(self._open_handle(), 0, first, count, {"SLVERR": 2, "DECERR": 3}[response])
+    def fail_reads(self, first: int, count: int = 1, *, response: Literal["SLVERR", "DECERR"] = "SLVERR", port: Literal[0, 1] = 0) -> None:
+        """Answer read beats ``first .. first + count - 1`` of a memory port, counted from now, with an error; `count` 0 ends it."""
+        self._library.tp_fault(self._open_handle(), 2 * port, first, count, {"SLVERR": 2, "DECERR": 3}[response])
 
     def fail_writes(self, first: int, count: int = 1, *, response: Literal["SLVERR", "DECERR"] = "SLVERR") -> None:
         """Answer write bursts ``first .. first + count - 1``, counted from now, with an error; `count` 0 ends it."""
@@ -676,7 +681,8 @@ class VerilatedDevice(PoolDevice):
         self._answer(self._library.tp_run(self._open_handle(), cycles, 0), f"{cycles} cycles")
 
     def statistic(self, name: str) -> int:
-        """Return a count of the simulation since it began: cycle, read_bursts, read_beats, write_bursts, write_beats, peak_reads, ...
+        """Return a count of the simulation since it began: cycle, read_bursts, read_beats (of both
+        memory ports), second_port_beats, write_bursts, write_beats, peak_reads, ...
 
         With a DDR3, since it was chosen: ddr3_clocks, ddr3_reads, ddr3_writes (accesses of one DRAM burst), ddr3_activates, ddr3_conflicts
         (rows closed for another), ddr3_refreshes, ddr3_turnarounds (of the data bus).

@@ -23,6 +23,7 @@ PARAMETERS = {
     "ENCODE_CODECS": 3,
     "DECODE_CODECS": 9,
     "STREAM_BYTES": 16,
+    "MEMORY_PORTS": 2,
     "APACK_CODERS": 12,
 }
 STATE_INPUTS = ("status_busy", "status_done", "status_error_code", "status_error_block", "status_job")
@@ -118,7 +119,9 @@ async def values_after_reset(dut: Any) -> None:
     """Every register after reset; identity and capabilities."""
     bus = Bus(dut)
     await bus.begin()
-    capabilities = REG["CAPABILITIES"].pack(LANES=5, BLOCK_BYTES_LOG2=11, VALUE_WIDTH=8, CODECS=11, APACK_CODERS=12, STREAM_BYTES_LOG2=4)
+    capabilities = REG["CAPABILITIES"].pack(
+        LANES=5, BLOCK_BYTES_LOG2=11, VALUE_WIDTH=8, CODECS=11, APACK_CODERS=12, STREAM_BYTES_LOG2=4, SECOND_PORT=1
+    )
     directions = REG["DIRECTIONS"].pack(ENCODE_LANES=3, DECODE_LANES=5, ENCODE_CODECS=3, DECODE_CODECS=9)
     expected = {"ID": ID, "VERSION": VERSION, "CAPABILITIES": capabilities, "DIRECTIONS": directions}
     for name in REG:

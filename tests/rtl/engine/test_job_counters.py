@@ -13,7 +13,7 @@ from lib.clock import start, wait_cycles
 
 LANE_COUNTS = ("lane_busy", "lane_starved", "lane_blocked")
 EVENTS = {
-    "read_beat": "read_beats",
+    "read_beats": "read_beats",
     "read_wait": "read_wait",
     "write_beat": "write_beats",
     "write_wait": "write_wait",
@@ -43,7 +43,7 @@ class Bench:
         for name, mask in masks.items():
             getattr(dut, name).value = mask
         for name, count in EVENTS.items():
-            step[count] = int(rng.random() < 0.4)
+            step[count] = rng.randrange(3) if name == "read_beats" else int(rng.random() < 0.4)  # two memory ports
             getattr(dut, name).value = step[count]
         step["reads"], step["writes"] = rng.randint(0, most), rng.randint(0, most)
         dut.reads.value, dut.writes.value = step["reads"], step["writes"]

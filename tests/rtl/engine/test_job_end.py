@@ -25,6 +25,7 @@ LEVELS += [
     "status_place",
     "quiet",
     "read_error_job",
+    "read_error_block",
     "index_error_job",
     "stream_job",
     "fill_job",
@@ -115,8 +116,10 @@ class Bench:
 
     async def nowhere(self) -> None:
         """No stage has a job, no error is there."""
-        for name in ("drain_job", "arrived_job", "read_error_job", "index_error_job", "stream_job", "fill_job", "intake_job"):
+        for name in ("drain_job", "arrived_job", "index_error_job", "stream_job", "fill_job", "intake_job"):
             getattr(self.dut, name).value = NOWHERE
+        for port in range(len(self.dut.read_error)):
+            read_error(self.dut, NOWHERE, 0, port)
         self.dut.intake_error.value = self.dut.intake_nowhere.value = 0
 
     def give(self, *pulses: str, wait: int = 0, **levels: int) -> None:
@@ -378,9 +381,26 @@ async def results_are_live_while_a_job_runs(dut):
 # ---- errors
 
 
+def read_error(dut, job: int, block: int, port: int | None = None) -> dict[str, int]:
+    """Set job and block of a read error at a memory port, by default the last; returns what to give."""
+    ports = len(dut.read_error)
+    port = ports - 1 if port is None else port
+    for name, width, value in (("job", 5, job), ("block", 32, block)):
+        signal = getattr(dut, f"read_error_{name}")
+        LEVEL.setdefault(name, [0, 0])[port] = value
+        signal.value = sum(LEVEL[name][number] << width * number for number in range(ports))
+    return {"read_error": 1 << port}
+
+
+LEVEL: dict[str, list[int]] = {}
+"""What was set for each port."""
+
+
 def found(dut, kind: str, job: int) -> tuple[str, int, dict[str, int]]:
     """Set what goes with an error of `job`; returns its code, its block, and what to give."""
-    if kind in ("read_error", "index_error", "underrun", "overrun"):
+    if kind == "read_error":
+        return "READ_RESPONSE", 41, read_error(dut, job, 41)
+    if kind in ("index_error", "underrun", "overrun"):
         name = "stream_job" if kind.endswith("run") else f"{kind}_job"
         dut.arrived_job.value, dut.arrived_blocks.value = job, 41
         getattr(dut, name).value = job
@@ -526,9 +546,11 @@ async def the_first_error_of_a_kind_is_kept(dut):
         code, block, pulses = found(dut, kind, 1)
         bench.give(**pulses)
         await wait_cycles(dut, 5)
-        found(dut, kind, 0)
+        pulses = found(dut, kind, 0)[2]
         dut.arrived_blocks.value = 99
-        bench.give("overrun" if kind == "underrun" else kind)
+        if kind == "read_error":
+            read_error(dut, 0, 99)
+        bench.give(**{"overrun": 1} if kind == "underrun" else pulses)
         await wait_cycles(dut, 5)
         if stop:
             for job, expected in ((0, 0), (1, 1), (2, 0)):
@@ -545,7 +567,7 @@ async def the_first_error_of_a_kind_is_kept(dut):
 
 
 @cocotb.test()
-@cocotb.parametrize(kind=("read_error", "underrun", "index_error"))
+@cocotb.parametrize(kind=("underrun", "index_error"))
 async def a_block_that_is_not_of_the_job_is_not_told(dut, kind):
     """Words of another job were the last to arrive: the error is at the job's first block."""
     bench = Bench(dut)
@@ -557,6 +579,46 @@ async def a_block_that_is_not_of_the_job_is_not_told(dut, kind):
     bench.give(**pulses)
     await bench.finish()
     bench.check_end(code, 0, good=0, status=True)
+
+
+@cocotb.test()
+async def two_ports_keep_their_errors_apart(dut):
+    """A port may be ahead of the other by jobs: each keeps its first error, and each takes effect at its own job."""
+    bench = Bench(dut)
+    await bench.start()
+    for early in (0, 1):
+        for earlier_job, later_job in ((1, 2), (0, 1)):
+            bench.begin([Job(), Job(), Job()])
+            await wait_cycles(dut, 15)
+            bench.give(**read_error(dut, later_job, 7, early))  # found first
+            await wait_cycles(dut, 5)
+            bench.give(**read_error(dut, earlier_job, 9, 1 - early))
+            if earlier_job:
+                await wait_cycles(dut, 5)
+                for job in range(4):
+                    dut.drain_job.value = job
+                    await wait_cycles(dut, 3)
+                    assert int(dut.stop_drain.value) == (job in (earlier_job, later_job))
+                dut.drain_job.value = NOWHERE
+                bench.drain(bench.jobs[:1])
+            await bench.finish()
+            bench.check_end("READ_RESPONSE", 9, good=earlier_job, status=True)
+
+
+@cocotb.test()
+async def of_two_ports_the_lower_block_is_told(dut):
+    bench = Bench(dut)
+    await bench.start()
+    for blocks in ((3, 8), (8, 3), (5, 5)):
+        bench.begin([Job(), Job()])
+        await wait_cycles(dut, 15)
+        for port, block in enumerate(blocks):
+            read_error(dut, 1, block, port)
+        bench.give(read_error=3)
+        await wait_cycles(dut, 5)
+        bench.drain(bench.jobs[:1])
+        await bench.finish()
+        bench.check_end("READ_RESPONSE", min(blocks), good=1, status=True)
 
 
 @cocotb.test()
@@ -707,8 +769,24 @@ async def reset_in_any_state(dut):
     bench.check_good(3)
 
 
-TESTS = 3 + 2 + 1 + len(KINDS) + len(KINDS) - 1 + 4 + 3 + 2 + 2 + 4 + 2
+TESTS = 3 + 2 + 1 + len(KINDS) + len(KINDS) - 1 + 4 + 2 + 2 + 2 + 4 + 2
 
 
 def test_job_end(simulator):
-    run_cocotb(__file__, core="tensorpress:rtl:engine", toplevel="job_end", simulator=simulator, expected_tests=TESTS)
+    run_job_end(simulator, 1, TESTS, r"^(?!.*two_ports)")
+
+
+def test_job_end_with_two_read_ports(icarus):
+    run_job_end(icarus, 2, TESTS + 2)
+
+
+def run_job_end(simulator, ports, expected_tests, test_filter=None):
+    run_cocotb(
+        __file__,
+        core="tensorpress:rtl:engine",
+        toplevel="job_end",
+        parameters={"READ_PORTS": ports},
+        simulator=simulator,
+        expected_tests=expected_tests,
+        test_filter=test_filter,
+    )

@@ -9,7 +9,7 @@ import pytest
 from cocotb.triggers import RisingEdge
 from harness import run_cocotb
 from lib.axi import Region
-from lib.engine_bench import EngineBench
+from lib.engine_bench import PAYLOAD, RAW, EngineBench
 from lib.profiles import PROFILES
 from tensorpress.codecs import Coded, Coding, encode, index_entry
 
@@ -72,7 +72,8 @@ async def counters_explain_every_lane_cycle(dut):
     assert all(states)
     assert await bench.read("COUNT_READ_BEATS") == len(values) // 8
     assert await bench.read("COUNT_WRITE_BEATS") == len(coded.payload) + len(coded.index)
-    assert 1 <= await bench.read("PEAK_READS") <= 8
+    assert 1 <= await bench.read("PEAK_READS") <= 8 * len(bench.ports)
+    assert [port.checker.read_beats > 0 for port in bench.ports] == [True] * len(bench.ports)
     assert 1 <= await bench.read("PEAK_WRITES") <= 8
 
 
@@ -180,23 +181,73 @@ async def stream_faults_are_named(dut):
 async def error_responses_end_the_job(dut):
     bench = EngineBench(dut)
     await bench.start()
-    values = tensor(5 * BLOCK)
+    values = tensor(5 * BLOCK + 96)
     coded = await bench.compress(values, ZVC)
-    for beat in (0, 1, 17, 250, len(values) // 8 - 1):
-        bench.memory.fail_read(beat, 2 + beat % 2)
-        bench.load(coded)
-        bench.memory.checker.regions = []
-        assert await bench.job(ZVC, values=len(values), decompress=False, stream=False, payload_words=1000) == "READ_RESPONSE"
-        await bench.memory.wait_idle()
-        bench.memory.clear()
-        assert await bench.compress(values, ZVC)
+    lanes = await bench.read("DIRECTIONS") & 31
+    for number, port in enumerate(bench.ports):
+        # blocks of odd lanes come through the second port; after a start the first block is that of lane 0
+        blocks = [block for block in range(6) if len(bench.ports) == 1 or block % lanes % 2 == number]
+        beats = sum(min(BLOCK, len(values) - BLOCK * block) // 8 for block in blocks)
+        for beat in sorted({beat for beat in (0, 1, 17, 64, 130, 250, beats - 1) if beat < beats}):
+            port.fail_read(beat, 2 + beat % 2)
+            bench.memory.checker.regions = []
+            assert await bench.job(ZVC, values=len(values), decompress=False, stream=False, payload_words=1000) == "READ_RESPONSE"
+            assert bench.error_block == blocks[beat // (BLOCK // 8)], (number, beat)
+            await bench.forget()
+            assert await bench.compress(values, ZVC)
     for burst in (0, 1, 7):
         bench.memory.fail_write(burst, 3 - burst % 2)
         bench.memory.checker.regions = []
         assert await bench.job(ZVC, values=len(values), decompress=False, stream=False, payload_words=1000) == "WRITE_RESPONSE"
-        await bench.memory.wait_idle()
-        bench.memory.clear()
+        await bench.forget()
         await bench.decompress(coded, values, ZVC)
+
+
+@cocotb.test()
+async def read_errors_of_coded_blocks_are_found_at_their_block(dut):
+    """At each port, also where the index comes through the same one; nothing of the block or behind it is written."""
+    bench = EngineBench(dut, latency=(5, 60), seed=6)
+    await bench.start()
+    values = tensor(7 * BLOCK, seed=4)
+    coded = encode(values, ZVC, implementation="reference")
+    offsets = [int(entry) & 0xFFFF_FFFF for entry in coded.index]
+    for bad in range(7):
+        bench.load(coded)
+        bench.memory.write(RAW, b"\x5a" * len(values))
+        word = PAYLOAD + 8 * offsets[bad]
+        for port in bench.ports:
+            port.fail_address(word)
+        bench.memory.checker.regions = []
+        assert await bench.job(ZVC, values=len(values), decompress=True, stream=False, payload_words=len(coded.payload)) == "READ_RESPONSE"
+        assert bench.error_block == bad
+        assert bench.memory.read(RAW + BLOCK * bad, BLOCK * (7 - bad)) == b"\x5a" * (BLOCK * (7 - bad))
+        await bench.forget()
+    await bench.decompress(coded, values, ZVC)
+
+
+@cocotb.test()
+@cocotb.parametrize(profile=("none", "heavy"))
+async def jobs_of_a_queue_overlap(dut, profile):
+    """Jobs of both directions in one queue; then one read error ends it at its job, whichever port it comes through."""
+    bench = EngineBench(dut, profile=profile, latency=(5, 40), seed=7)
+    await bench.start()
+    counts = (3 * BLOCK + 9, 100, 2 * BLOCK, BLOCK, 5 * BLOCK + 1, 77, 4 * BLOCK)
+    jobs = [bench.queued(number, tensor(count, seed=number), ZVC, decompress=number % 3 != 1) for number, count in enumerate(counts)]
+    assert await bench.run_queue(jobs) == "NONE"
+    assert await bench.read("QUEUE_JOBS") == len(jobs)
+    for job in jobs:
+        job.check(good=True)
+    for bad in (2, 4, 5):
+        for job in jobs:
+            job.load()
+        for port in bench.ports:
+            port.fail_address(jobs[bad].last_read)
+        assert await bench.run_queue(jobs) == "READ_RESPONSE"
+        assert await bench.read("QUEUE_JOBS") == bad
+        assert bench.error_block == (counts[bad] - 1) // BLOCK
+        for number, job in enumerate(jobs[: bad + 1]):
+            job.check(good=number < bad)
+        await bench.forget()
 
 
 @cocotb.test()
@@ -223,23 +274,48 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
             await bench.wait(5000)
             assert await bench.status() == "ABORTED"
             await bench.settle(30)
-            assert bench.memory.checker.idle
+            assert bench.quiet
         bench.load(coded)
         await bench.decompress(coded, values, ZVC)
         await bench.compress(values, ZVC)
 
 
-TESTS = 6 + len(PROFILES) - 1 + 8
+TESTS = 6 + len(PROFILES) - 1 + 11
 
 
-@pytest.mark.parametrize("lanes", [{"LANES": 1}, {"LANES": 3}, {"ENCODE_LANES": 1, "DECODE_LANES": 3}], ids=["1", "3", "1-3"])
+TWO_PORTS = {"ENCODE_LANES": 3, "DECODE_LANES": 4, "MEMORY_PORTS": 2, "STREAM_BYTES": 16}
+
+
+A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
+
+
+@pytest.mark.parametrize(
+    "lanes",
+    [
+        pytest.param({"LANES": 1}, id="1"),
+        pytest.param({"LANES": 3}, id="3"),
+        pytest.param({"ENCODE_LANES": 1, "DECODE_LANES": 3}, id="1-3"),
+        pytest.param(TWO_PORTS, id="two_ports", marks=pytest.mark.slow),
+    ],
+)
 def test_tensorpress_engine(simulator, lanes):
+    run_engine(simulator, lanes, TESTS)
+
+
+def test_two_memory_ports(icarus):
+    """A few of the tests; the rest with ``--slow``, and in tests/system/test_memory_ports.py."""
+    run_engine(icarus, TWO_PORTS, 3, A_FEW)
+
+
+def run_engine(simulator, parameters, expected_tests, test_filter=None):
     run_cocotb(
         __file__,
         core="tensorpress:rtl:engine",
         toplevel="tensorpress_engine",
-        parameters={**lanes, "BLOCK_BYTES": BLOCK, "CODECS": 3},
+        parameters={**parameters, "BLOCK_BYTES": BLOCK, "CODECS": 3},
+        extra_env={"MEMORY_PORTS": str(parameters.get("MEMORY_PORTS", 1))},
         simulator=simulator,
-        expected_tests=TESTS,
+        expected_tests=expected_tests,
+        test_filter=test_filter,
         timeout=1200,
     )

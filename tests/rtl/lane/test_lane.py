@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import deque
 
@@ -37,6 +38,7 @@ class Bench:
         self.fill_pauses = pauses(fill_profile, f"fill{seed}")
         self.drain_pauses = pauses(drain_profile, f"drain{seed}")
         self.decompress = False
+        self.wide, self.raw_words = len(dut.drain_data) == 128, int(os.environ.get("RAW_WORDS", "1"))
         self.states = {"is_busy": 0, "is_starved": 0, "is_blocked": 0, "is_idle": 0}
 
     async def start(self):
@@ -121,8 +123,12 @@ class Bench:
             self.results.append(result)
             up = result["words"] if self.decompress or result["raw"] else result["a_words"]
             addresses = [*range(up), *range(TOP, TOP - (result["words"] - up), -1)]
+            may_pair = self.raw_words == 2 if result["raw"] else self.wide and self.decompress
+            pairs = may_pair and len(self.drained) % 4 != 3  # one word at a time is always allowed
+            if pairs:
+                addresses = addresses[::2]
             self.drained.append([])
-            cocotb.start_soon(self._collect(len(addresses), self.drained[-1]))
+            cocotb.start_soon(self._collect(len(addresses), result["words"] if pairs else None, self.drained[-1]))
             for number, address in enumerate(addresses):
                 dut.drain_enable.value = 1
                 dut.drain_address.value = address
@@ -131,14 +137,16 @@ class Bench:
             dut.drain_enable.value = 0
             await RisingEdge(dut.clk)
 
-    async def _collect(self, count, into):
+    async def _collect(self, count, pair_words, into):
         # the enable that is written after this edge is seen at the next one; the data follows 3 cycles later
         for _ in range(4):
             await RisingEdge(self.dut.clk)
-        for _ in range(count):
-            into.append(None)
+        for number in range(count):
             value = self.dut.drain_data.value
-            into[-1] = int(value) if value.is_resolvable else value
+            parts = [value[64 * i + 63 : 64 * i] if self.wide else value for i in range(1 if pair_words is None else 2)]
+            if pair_words is not None and 2 * number + 1 == pair_words:
+                parts.pop()  # there is no second word
+            into.extend(int(part) if part.is_resolvable else part for part in parts)
             await RisingEdge(self.dut.clk)
 
     async def _watch(self):
@@ -319,13 +327,35 @@ async def filling_coding_and_draining_overlap(dut):
     assert bench.states["is_busy"] > 16 * 128
 
 
-@pytest.mark.parametrize("block_bytes", [BLOCK_BYTES])
-def test_lane(simulator, block_bytes):
+@cocotb.test()
+async def raw_blocks_drain_while_others_are_coded(dut):
+    """Raw and coded blocks in turn: with RAW_WORDS = 2 the coder's reads and the drain's take turns at the banks."""
+    bench = Bench(dut, seed=8)
+    await bench.start()
+    coding = Coding("zvc", block_values=512)
+    rng = np.random.default_rng(8)
+    blocks = [rng.integers(1, 256, 512 - number).astype(np.uint8) if number % 2 else some_blocks(number)[0] for number in range(16)]
+    await compress_and_check(bench, blocks, coding)
+    assert sum(result["raw"] for result in bench.results) == 8
+    await decompress_and_check(bench, blocks, coding)
+
+
+def test_lane(simulator):
+    run_lane(simulator)
+
+
+@pytest.mark.parametrize("raw_words", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_lane_that_drains_pairs(icarus, raw_words):
+    run_lane(icarus, DRAIN_WORDS=2, RAW_WORDS=raw_words)
+
+
+def run_lane(simulator, **parameters):
     run_cocotb(
         __file__,
         core="tensorpress:rtl:lane",
         toplevel="lane",
-        parameters={"BLOCK_BYTES": block_bytes, "ENCODE_CODECS": 3, "DECODE_CODECS": 3},
+        parameters={"BLOCK_BYTES": BLOCK_BYTES, "ENCODE_CODECS": 3, "DECODE_CODECS": 3, **parameters},
+        extra_env={"RAW_WORDS": str(parameters.get("RAW_WORDS", 1))},
         simulator=simulator,
-        expected_tests=len(BACK_PRESSURE) + 5,
+        expected_tests=len(BACK_PRESSURE) + 6,
     )

@@ -19,10 +19,11 @@ EDGES = [(0, 1), (1, 0), (1, 1), (0, WORDS), (WORDS, 0), (WORDS // 2, WORDS // 2
 class Bench:
     """The bank behind the feeder and the coder before it: one step a cycle, in which all is sampled, checked, and driven anew."""
 
-    def __init__(self, dut, *, a: str = "none", b: str = "none", grow: str | None = None, seed: int = 0):
+    def __init__(self, dut, *, a: str = "none", b: str = "none", grow: str | None = None, grant: str = "none", seed: int = 0):
         self.dut = dut
         self.rng = random.Random(seed)
         self.ready_pauses = {"a": pauses(a, f"a{seed}"), "b": pauses(b, f"b{seed}")}
+        self.grant_pauses = pauses(grant, f"grant{seed}")
         self.grow = None if grow is None else pauses(grow, f"grow{seed}")
         self.cycle = 0
         self.following = None  # the block to be loaded
@@ -42,7 +43,7 @@ class Bench:
     async def start(self) -> None:
         self.array = self.available = 0
         inputs = "load a_words words available read_data m_a_tready m_b_tready"
-        await start(self.dut, **dict.fromkeys(inputs.split(), 0))
+        await start(self.dut, **dict.fromkeys(inputs.split(), 0), read_grant=1)
         cocotb.start_soon(self._run())
 
     async def load(self, a_words: int, b_words: int) -> None:
@@ -67,7 +68,9 @@ class Bench:
             await RisingEdge(dut.clk)
             self.cycle += 1
             enable, address = int(dut.read_enable.value), int(dut.read_address.value)
+            assert not enable or int(dut.read_grant.value), "a read without grant"
             dut.read_data.value = self.array
+            dut.read_grant.value = int(not next(self.grant_pauses))
             if int(dut.load.value):
                 self._begin(*self.following)
                 self.following = None
@@ -124,6 +127,16 @@ async def words_come_in_order_with_their_ends(dut, a, b):
     await bench.start()
     random_sizes = [(n, rng.randint(0 if n else 1, WORDS - n)) for n in (rng.randint(0, WORDS - 1) for _ in range(4))]
     for sizes in rng.sample(EDGES, 5) + random_sizes:
+        await bench.load(*sizes)
+        await bench.finish()
+
+
+@cocotb.test()
+@cocotb.parametrize(grant=PROFILES[1:])
+async def a_bank_that_reads_something_else_is_waited_for(dut, grant):
+    bench = Bench(dut, a="light", grow="light", grant=grant, seed=3)
+    await bench.start()
+    for sizes in EDGES:
         await bench.load(*sizes)
         await bench.finish()
 
@@ -204,7 +217,7 @@ async def reset_drops_everything(dut):
     await bench.finish()
 
 
-TESTS = len(PROFILES) * 3 + 1 + len(PROFILES) + 3
+TESTS = len(PROFILES) * 3 + len(PROFILES) - 1 + 1 + len(PROFILES) + 3
 
 
 def test_lane_feeder(simulator):

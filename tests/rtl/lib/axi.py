@@ -270,6 +270,7 @@ class _Faults:
 
     read: dict[int, int] = field(default_factory=dict)
     write: dict[int, int] = field(default_factory=dict)
+    address: dict[int, int] = field(default_factory=dict)  # of a word that is read
 
 
 class AxiMemory:
@@ -291,6 +292,8 @@ class AxiMemory:
         See :class:`AxiChecker`.
     seed : int
         Seed of latencies and pauses.
+    behind : AxiMemory, optional
+        The memory of another port: this one has its contents and its regions.
     """
 
     def __init__(
@@ -306,12 +309,14 @@ class AxiMemory:
         max_reads: int = 256,
         max_writes: int = 256,
         seed: int = 0,
+        behind: AxiMemory | None = None,
     ) -> None:
         self.dut, self.prefix = dut, prefix
+        self._behind = behind
         self.checker = AxiChecker(dut, prefix, max_reads=max_reads, max_writes=max_writes, regions=regions)
         self.latency, self.accept, self.ready_after_valid = latency, accept, ready_after_valid
         self._rng = random.Random(f"{prefix}:{seed}")
-        self._pages: dict[int, bytearray] = {}
+        self._pages: dict[int, bytearray] = {} if behind is None else behind._pages
         self._faults = _Faults()
         self.set_profile(profile, seed)
         self._signals: dict[str, Any] = {}
@@ -355,6 +360,10 @@ class AxiMemory:
         """Answer the read beat number `beat` (0 is the next beat) with `response`."""
         self._faults.read[self._read_beats + beat] = response
 
+    def fail_address(self, address: int, response: int = SLVERR) -> None:
+        """Answer every read beat of the word at `address` with `response`."""
+        self._faults.address[address] = response
+
     def fail_write(self, burst: int, response: int = SLVERR) -> None:
         """Answer the write burst number `burst` (0 is the next one that ends) with `response`."""
         self._faults.write[self._write_bursts + burst] = response
@@ -395,6 +404,8 @@ class AxiMemory:
     async def _run(self) -> None:
         while True:
             await RisingEdge(self.checker.clock)
+            if self._behind is not None:
+                self.checker.regions = self._behind.checker.regions
             events = self.checker.step()
             if self.checker.reset.is_active():
                 continue
@@ -428,7 +439,7 @@ class AxiMemory:
                 pending = self._reads[0]
                 address = pending.burst.address + pending.beat * BEAT_BYTES
                 self._signals["rdata"].value = int.from_bytes(self.read(address, BEAT_BYTES), "little")
-                self._signals["rresp"].value = self._faults.read.pop(self._read_beats, OKAY)
+                self._signals["rresp"].value = self._faults.read.pop(self._read_beats, self._faults.address.get(address, OKAY))
                 self._signals["rlast"].value = int(pending.beat == pending.burst.beats - 1)
                 if self._signals["rid"] is not None:
                     self._signals["rid"].value = pending.burst.identifier
