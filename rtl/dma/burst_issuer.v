@@ -4,7 +4,7 @@
 // (legal AXI3 and AXI4 at once: INCR, at most 16 beats of 8 bytes, ending at 128-byte boundaries), up to OUTSTANDING of them on the way.
 //
 // Each burst is told to the master by `issue` in the cycle before its address is shown; the master says `finish` when one is over.
-// Latency: s_cmd to a_valid 3 cycles. Throughput: one address a cycle.
+// Latency: s_cmd to a_valid 4 cycles. Throughput: one address a cycle.
 // halt: no further address is shown (one already shown stays until taken), queued commands and those that come are dropped.
 // Assumes: s_cmd_address a multiple of 8, s_cmd_words >= 1; finish only while a burst is on the way; rst only while none is.
 
@@ -52,10 +52,10 @@ module burst_issuer #(
 
   wire drop = rst || halt;
 
-  wire command_valid, command_ready;
-  wire [ADDRESS_WIDTH-1:0] command_address;
-  wire [15:0] command_words;
-  wire [TAG_WIDTH-1:0] command_tag;
+  wire queued_valid, queued_ready;
+  wire [ADDRESS_WIDTH-1:0] queued_address;
+  wire [15:0] queued_words;
+  wire [TAG_WIDTH-1:0] queued_tag;
   wire [$clog2(QUEUE):0] unused_level, unused_peak;
 
   fifo #(
@@ -67,12 +67,31 @@ module burst_issuer #(
       .s_valid(s_cmd_valid),
       .s_ready(s_cmd_ready),
       .s_data({s_cmd_address, s_cmd_words, s_cmd_tag}),
-      .m_valid(command_valid),
-      .m_ready(command_ready),
-      .m_data({command_address, command_words, command_tag}),
+      .m_valid(queued_valid),
+      .m_ready(queued_ready),
+      .m_data({queued_address, queued_words, queued_tag}),
       .level(unused_level),
       .peak(unused_peak)
   );
+
+  // The next command in registers: the splitter has much to find out of it, and the queue's memory gives it late.
+  reg command_valid_q;
+  reg [ADDRESS_WIDTH-1:0] command_address_q;
+  reg [15:0] command_words_q;
+  reg [TAG_WIDTH-1:0] command_tag_q;
+  wire command_ready;
+
+  assign queued_ready = !command_valid_q || command_ready;
+
+  always @(posedge clk) begin
+    if (queued_ready) begin
+      command_valid_q   <= queued_valid;
+      command_address_q <= queued_address;
+      command_words_q   <= queued_words;
+      command_tag_q     <= queued_tag;
+    end
+    if (drop) command_valid_q <= 1'b0;
+  end
 
   wire burst_valid, burst_ready;
   wire [ADDRESS_WIDTH-1:0] burst_address;
@@ -84,11 +103,11 @@ module burst_issuer #(
   ) u_splitter (
       .clk(clk),
       .rst(drop),
-      .s_valid(command_valid),
+      .s_valid(command_valid_q),
       .s_ready(command_ready),
-      .s_address(command_address),
-      .s_words(command_words),
-      .s_tag(command_tag),
+      .s_address(command_address_q),
+      .s_words(command_words_q),
+      .s_tag(command_tag_q),
       .m_valid(burst_valid),
       .m_ready(burst_ready),
       .m_address(burst_address),
@@ -136,7 +155,7 @@ module burst_issuer #(
   assign a_valid = valid_q;
   assign a_address = address_q;
   assign a_length = length_q;
-  assign active = command_valid || burst_valid || valid_q || way_q[0];
+  assign active = queued_valid || command_valid_q || burst_valid || valid_q || way_q[0];
   assign outstanding = {3'd0, outstanding_q};
 
 endmodule

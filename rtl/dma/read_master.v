@@ -6,7 +6,7 @@
 // Commands wait in a queue of four; bursts of successive commands follow each other without a gap, up to OUTSTANDING of
 // them on the way. Data comes out in order, with the tag of its command. There is no ready on the data: issue a command
 // only when there is a place for all of its words (m_axi_rready is always 1).
-// Latency: s_cmd to ARVALID 3 cycles, R to m_data 1 cycle. Throughput: one AR and one beat a cycle.
+// Latency: s_cmd to ARVALID 4 cycles, R to m_data 1 cycle. Throughput: one AR and one beat a cycle.
 // halt: no further AR is asserted (one already asserted stays until taken), queued commands and those that come are
 // dropped, issued bursts finish and deliver their data; then idle is 1. A halted command does not get its m_data_last.
 // Assumes: s_cmd_address a multiple of 8, s_cmd_words >= 1; rst only while idle (or together with the memory side).

@@ -6,7 +6,7 @@
 // Commands wait in a queue of four; AW goes ahead of W by up to OUTSTANDING bursts; W beats of successive bursts and
 // commands follow each other without a gap while s_data_valid. Every beat has all strobes, but the last of a command has
 // s_cmd_last_strobe.
-// Latency: s_cmd to AWVALID 3 cycles, s_data to W 1 cycle. Throughput: one AW and one beat a cycle.
+// Latency: s_cmd to AWVALID 4 cycles, s_data to W 1 cycle. Throughput: one AW and one beat a cycle.
 // s_data_ready is registered but for one AND; it is 1 only for words of a burst whose AW is asserted or was taken.
 // halt: no further AW is asserted (one already asserted stays until taken), queued commands and those that come are
 // dropped, issued bursts still take their s_data and finish; then idle is 1.

@@ -3,7 +3,7 @@
 // Reads finished blocks out of the lanes' banks, in the order of its commands, as one stream of words; releases each lane's slot
 // with its last word. Index entries come through here too, so that words and write commands keep one order.
 //
-// Throughput: one word a cycle (two with WORDS = 2 and cmd_pairs), no gap between queued commands. Latency: 8 cycles from a command, 6 from the read. Reads run only while the FIFO behind has places.
+// Throughput: one word a cycle (two with WORDS = 2 and cmd_pairs), no gap between queued commands. Latency: 9 cycles from a command, 7 from the read. Reads run only while the FIFO behind has places.
 
 `resetall
 `timescale 1ns / 1ps
@@ -207,6 +207,8 @@ module drain_reader #(
 
     wire place;  // always 1 by the credits
     wire [4:0] level, peak;
+    wire out_valid, out_ready;
+    wire [64*WORDS+5:0] out;
 
     fifo #(
         .WIDTH(64 * WORDS + 6),
@@ -217,12 +219,28 @@ module drain_reader #(
         .s_valid(word_valid_q),
         .s_ready(place),
         .s_data({word_both_q, word_stream_q, word_last_q, word_tail_q, word_q}),
-        .m_valid(m_valid),
-        .m_ready(m_ready),
-        .m_data({m_both, m_stream, m_last, m_tail, m_data}),
+        .m_valid(out_valid),
+        .m_ready(out_ready),
+        .m_data(out),
         .level(level),
         .peak(peak)
     );
+
+    // The next word in registers: its flags choose who takes it, and the memory gives them late.
+    reg m_valid_q;
+    reg [64*WORDS+5:0] m_q;
+
+    assign out_ready = !m_valid_q || m_ready;
+    assign m_valid   = m_valid_q;
+    assign {m_both, m_stream, m_last, m_tail, m_data} = m_q;
+
+    always @(posedge clk) begin
+        if (out_ready) begin
+            m_valid_q <= out_valid;
+            m_q       <= out;
+        end
+        if (rst) m_valid_q <= 1'b0;
+    end
 
     assign over = over_q;
     assign idle = !next_valid && !active_q && credit_q == PLACES;

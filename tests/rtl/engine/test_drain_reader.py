@@ -170,8 +170,8 @@ async def latency_of_the_first_word(dut):
         for name in ("drain_enable", "m_valid"):
             if int(getattr(dut, name).value):
                 cycles.setdefault(name, cycle)
-    assert cycles["m_valid"] - (cycles["drain_enable"] - 1) == 6, "as the header says, from the read, a cycle before its enable is seen"
-    assert cycles["m_valid"] == 8, "from the command"
+    assert cycles["m_valid"] - (cycles["drain_enable"] - 1) == 7, "as the header says, from the read, a cycle before its enable is seen"
+    assert cycles["m_valid"] == 9, "from the command"
 
 
 @cocotb.test()
