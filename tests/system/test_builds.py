@@ -16,7 +16,7 @@ from tensorpress.tensors import load_tensors
 LONG_SHARE = {1 << 14: 0.88, 1 << 12: 0.60}
 """Values of the tensors of a chain -> least share of the rate of the longest tensor."""
 
-LEAST_OF_BOUND = {"full": 0.91, "inference": 0.93, "small": 0.95}
+LEAST_OF_BOUND = {"full": 0.91, "inference": 0.93, "small": 0.93}
 """Build -> least share of what lanes, raw side and memory port allow a single tensor of 256 KiB or more to or from the stream."""
 
 
