@@ -80,8 +80,8 @@ def bandwidth(
     tensors, network, kinds, codecs, zeros, least_values, progress
         As of :func:`~tensorpress.bench_device.bench`. `raw` is always measured.
     block_bytes : int, optional
-        Raw bytes of a block; default: of a job of its own what suits it (:meth:`~tensorpress.engine.Capabilities.block_values_for`), in a
-        chain 4096 or the hardware's largest.
+        Raw bytes of a block; default: what suits the values of the job, or of the chain
+        (:meth:`~tensorpress.engine.Capabilities.block_values_for`).
     engine : Engine
         On a device that counts cycles.
     clock_mhz : float
@@ -115,22 +115,24 @@ def bandwidth(
     names = ("raw", *(name for name in names if name != "raw"))
     places = memories_of(engine, memories)
     rows: list[dict[str, Any]] = []
-    members: dict[str, list[Case]] = {name: [] for name in names}  # of the chain
-    about: list[dict[str, Any]] = []
+    about: list[dict[str, Any]] = []  # of the members of the chain
+    joined: list[tuple[npt.NDArray[Any], npt.NDArray[Any], int]] = []
+
+    def case(array: npt.NDArray[Any], values: npt.NDArray[Any], codec: str, zero: int, together: int) -> Case:
+        return Case.of(engine, array, values, codec, block_bytes=block_bytes or suitable_block_bytes(engine, together), zero=zero)
+
     for tensor, values, common in chosen(tensors, engine, network=network, kinds=kinds, least_values=least_values, progress=progress):
         zero = (zeros or {}).get(tensor, 0)
-        cases = [Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes, zero=zero) for codec in names]
         if tensor in chain:
             about.append(common)
-            for codec in names:
-                members[codec].append(
-                    Case.of(engine, tensors[tensor], values, codec, block_bytes=block_bytes or chain_block_bytes(engine), zero=zero)
-                )
-        rows += _on_memories(engine, [[case] for case in cases], common, places, endpoints, build=build, clock_mhz=clock_mhz)
+            joined.append((tensors[tensor], values, zero))
+        cases = [[case(tensors[tensor], values, codec, zero, values.size)] for codec in names]
+        rows += _on_memories(engine, cases, common, places, endpoints, build=build, clock_mhz=clock_mhz)
     if about:
         whole = about[0] | {"tensor": CHAIN, "kind": CHAIN}
         whole |= {name: sum(one[name] for one in about) for name in ("values", "raw_bytes")}
-        rows += _on_memories(engine, list(members.values()), whole, places, endpoints, build=build, clock_mhz=clock_mhz)
+        cases = [[case(array, values, codec, zero, whole["values"]) for array, values, zero in joined] for codec in names]
+        rows += _on_memories(engine, cases, whole, places, endpoints, build=build, clock_mhz=clock_mhz)
     return rows
 
 
@@ -162,9 +164,9 @@ def _on_memories(
                     yield _rates(dict(common) | row)
 
 
-def chain_block_bytes(engine: Engine) -> int:
-    """Raw bytes of a block in a chain: 4096, or the hardware's largest."""
-    return min(4096, engine.capabilities.block_bytes)
+def suitable_block_bytes(engine: Engine, values: int) -> int:
+    """Raw bytes of a block that suits so many values, of one job or of a chain."""
+    return engine.capabilities.block_values_for(values) * engine.capabilities.width // 8
 
 
 def run_chain(cases: Sequence[Case], endpoint: Endpoint, direction: Direction) -> dict[str, Any]:
@@ -249,7 +251,7 @@ def chain_rates(
         for codec in known_codecs(engine, codecs):
             long: dict[tuple[str, str], float] = {}
             for jobs, size in runs:
-                block_bytes = None if jobs == 1 else chain_block_bytes(engine)
+                block_bytes = suitable_block_bytes(engine, jobs * size)
                 pieces = np.resize(values, (min(jobs, _PIECES), size))
                 own = tensors[tensor].dtype
                 zero = (zeros or {}).get(tensor, 0)

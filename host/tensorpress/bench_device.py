@@ -180,12 +180,8 @@ class Case:
     expected: Coded
 
     @classmethod
-    def of(
-        cls, engine: Engine, array: npt.NDArray[Any], values: npt.NDArray[Any], codec: str, *, block_bytes: int | None, zero: int
-    ) -> Case:
-        """Make the table and encode with the software model; `block_bytes` None: what suits a job of its own on this engine."""
-        if block_bytes is None:
-            block_bytes = engine.capabilities.block_values_for(values.size) * engine.capabilities.width // 8
+    def of(cls, engine: Engine, array: npt.NDArray[Any], values: npt.NDArray[Any], codec: str, *, block_bytes: int, zero: int) -> Case:
+        """Make the table and encode with the software model."""
         coding = coding_of(array, codec, block_bytes=block_bytes, zero=zero, coders=engine.capabilities.apack_coders or 8)
         return cls(engine, values, coding, encode(values, coding))
 

@@ -108,11 +108,11 @@ class Capabilities:
         return self.encode_codecs if direction == "compress" else self.decode_codecs
 
     def block_values_for(self, count: int) -> int:
-        """Return the values of a block with which a job of its own goes fast: 4096, or less for a tensor that is short for the lanes.
+        """Return the values of a block with which a job, or a chain of them, of `count` values goes fast: 4096, or less for a short one.
 
         The lanes of a job begin and end one after the other, so it takes about `count / lanes` cycles and a block more. The block is halved
         until it is at most a sixteenth of that, but not below 1024 values: smaller blocks cost size (index, last words, apack's coders).
-        A job of a queue needs no such choice: its lanes go on to the next job.
+        The jobs of a chain overlap: it counts as one.
         """
         lanes = max(self.encode_lanes, self.decode_lanes)
         block = min(4096, self.block_bytes * 8 // self.width)

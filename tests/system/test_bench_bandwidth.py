@@ -128,13 +128,17 @@ def test_block_of_a_job_of_its_own(
 
 
 def test_blocks_where_none_is_asked_for(engine: Engine) -> None:
-    """A job of its own gets what suits it; those of a chain the largest."""
-    largest = engine.capabilities.block_bytes
-    values = {"a": sparse_values(9_000)}
-    rows = bandwidth(values, engine, clock_mhz=CLOCK, codecs=["zvc"], memories=["ideal"], chain=["a"])
-    assert {(row["kind"] == CHAIN, row["block_values"]) for row in rows} == {(False, min(1024, largest)), (True, largest)}
-    rows = chain_rates(values, engine, codecs=["zvc"], runs=((1, 9_000), (3, 500)))
-    assert {(row["jobs"], row["block_values"]) for row in rows} == {(1, min(1024, largest)), (3, largest)}
+    """Those that suit the values of the job, or of the whole chain."""
+    can = engine.capabilities
+    values = {"a": sparse_values(9_000), "b": sparse_values(70_000)}
+    rows = bandwidth(values, engine, clock_mhz=CLOCK, codecs=["zvc"], memories=["ideal"], chain=["a", "b"])
+    assert {(row["tensor"], row["block_values"]) for row in rows} == {
+        ("a", can.block_values_for(9_000)),
+        ("b", can.block_values_for(70_000)),
+        (CHAIN, can.block_values_for(79_000)),
+    }
+    rows = chain_rates({"a": values["a"]}, engine, codecs=["zvc"], runs=((1, 9_000), (3, 30_000)))
+    assert {(row["jobs"], row["block_values"]) for row in rows} == {(1, can.block_values_for(9_000)), (3, can.block_values_for(90_000))}
 
 
 def test_bound(engine: Engine) -> None:
