@@ -43,12 +43,21 @@ module job_counters #(
     localparam COUNTERS = 10;
     localparam LANE_COUNTERS = 4;  // the first ones after count_cycles
 
+    // Ones among eight bits, in plain logic of two levels: three groups, then their sum. As additions it would become carry chains.
     function [3:0] ones;
         input [7:0] bits;
-        integer i;
+        reg [2:0] units, twos;  // of the groups 2..0, 5..3, 7..6
+        reg more;               // two or three of the units are one
         begin
-            ones = 4'd0;
-            for (i = 0; i < 8; i = i + 1) ones = ones + {3'd0, bits[i]};
+            units   = {^bits[7:6], ^bits[5:3], ^bits[2:0]};
+            twos[0] = (bits[0] && bits[1]) || (bits[0] && bits[2]) || (bits[1] && bits[2]);
+            twos[1] = (bits[3] && bits[4]) || (bits[3] && bits[5]) || (bits[4] && bits[5]);
+            twos[2] = bits[6] && bits[7];
+            more    = (units[0] && units[1]) || (units[0] && units[2]) || (units[1] && units[2]);
+            ones[0] = ^units;
+            ones[1] = ^twos ^ more;
+            ones[3] = &twos && more;
+            ones[2] = !ones[3] && ((twos[0] && twos[1]) || (twos[0] && twos[2]) || (twos[1] && twos[2]) || (|twos && more));
         end
     endfunction
 
