@@ -110,8 +110,8 @@ class Row:
     sites: int = 0
 
     def used(self) -> dict[str, float]:
-        """What is used of the chip, by the names of XC7Z020."""
-        return {"LUT": self.sites, "FF": self.ff, "BRAM36": self.bram36, "DSP": self.dsp}
+        """What is used of the chip, by the names of XC7Z020; the cells of LUTs where the sites were not estimated."""
+        return {"LUT": self.sites or self.lut + self.lutram, "FF": self.ff, "BRAM36": self.bram36, "DSP": self.dsp}
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Row:
