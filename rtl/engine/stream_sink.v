@@ -37,7 +37,8 @@ module stream_sink #(
             reg held_q;
             reg [63:0] word_q;
             wire hold = !s_both && !s_last && !held_q;  // this word waits for the next one
-            wire [127:0] data = held_q ? {s_data[63:0], word_q} : s_data;
+            // a word that does not come is shown as zeros: what a bank held before is nobody's
+            wire [127:0] data = held_q ? {s_data[63:0], word_q} : {s_data[127:64] & {64{s_both}}, s_data[63:0]};
             wire [15:0] keeps = held_q || s_both ? {keep, 8'hFF} : {8'h00, keep};
 
             assign s_ready = place;
