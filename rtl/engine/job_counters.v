@@ -43,21 +43,24 @@ module job_counters #(
     localparam COUNTERS = 10;
     localparam LANE_COUNTERS = 4;  // the first ones after count_cycles
 
+    function majority;  // two or three of the bits are one
+        input [2:0] bits;
+        majority = (bits[0] && bits[1]) || (bits[0] && bits[2]) || (bits[1] && bits[2]);
+    endfunction
+
     // Ones among eight bits, in plain logic of two levels: three groups, then their sum. As additions it would become carry chains.
     function [3:0] ones;
         input [7:0] bits;
         reg [2:0] units, twos;  // of the groups 2..0, 5..3, 7..6
-        reg more;               // two or three of the units are one
+        reg more;               // the units make a two
         begin
             units   = {^bits[7:6], ^bits[5:3], ^bits[2:0]};
-            twos[0] = (bits[0] && bits[1]) || (bits[0] && bits[2]) || (bits[1] && bits[2]);
-            twos[1] = (bits[3] && bits[4]) || (bits[3] && bits[5]) || (bits[4] && bits[5]);
-            twos[2] = bits[6] && bits[7];
-            more    = (units[0] && units[1]) || (units[0] && units[2]) || (units[1] && units[2]);
+            twos    = {&bits[7:6], majority(bits[5:3]), majority(bits[2:0])};
+            more    = majority(units);
             ones[0] = ^units;
             ones[1] = ^twos ^ more;
             ones[3] = &twos && more;
-            ones[2] = !ones[3] && ((twos[0] && twos[1]) || (twos[0] && twos[2]) || (twos[1] && twos[2]) || (|twos && more));
+            ones[2] = !ones[3] && (majority(twos) || (|twos && more));
         end
     endfunction
 
