@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the Verilated device takes to build, and how many cycles it simulates in a second of CPU time.
 
-``python scripts/verilated_speed.py [--build full] [--values 131072]``. CPU seconds of all processes, so that other work on the machine
-counts little; a build that is there already takes none (remove ``build/verilated`` to measure it).
+``python scripts/verilated_speed.py [--build full | --lanes 8 --codecs zvc] [--values 131072]``. CPU seconds of all processes, so that other
+work on the machine counts little; a build that is there already takes none (remove ``build/verilated`` to measure it).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "host"))
 
 from tensorpress.bench_device import Case  # noqa: E402
+from tensorpress.codecs import CODECS  # noqa: E402
 from tensorpress.device.verilated import VerilatedDevice  # noqa: E402
 from tensorpress.engine import Engine  # noqa: E402
 
@@ -35,12 +36,21 @@ def sparse(count: int) -> np.ndarray:
 def main() -> int:
     """Command line; 1 when a result differs from the software model's."""
     parser = argparse.ArgumentParser(description="Build time and speed of the Verilated device, in CPU seconds.")
-    parser.add_argument("--build", default="full", help="a build of cores/builds.toml (default: full)")
+    parser.add_argument("--build", help="a build of cores/builds.toml (default: full)")
+    parser.add_argument("--lanes", type=int, help="in place of a build: lanes of the engine")
+    parser.add_argument("--codecs", nargs="+", choices=tuple(CODECS), help="its codecs beside raw")
     parser.add_argument("--values", type=int, default=1 << 17, help="values of the tensor (default: 131072)")
     options = parser.parse_args()
     began, children = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     wrong = 0
-    with VerilatedDevice(build=options.build) as device:
+    if options.build and (options.lanes or options.codecs):
+        parser.error("--build says what --lanes and --codecs would")
+    codecs = sum(1 << place for place, name in enumerate(CODECS) if name in ("raw", *(options.codecs or CODECS)))
+    with (
+        VerilatedDevice(lanes=options.lanes or 8, codecs=codecs)
+        if options.lanes or options.codecs
+        else VerilatedDevice(build=options.build or "full")
+    ) as device:
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = spent.ru_utime + spent.ru_stime - children.ru_utime - children.ru_stime
         print(f"{device.library_path.name}: {cpu:.0f} CPU s, {time.monotonic() - began:.0f} s to build or find")

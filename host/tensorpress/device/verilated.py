@@ -156,6 +156,7 @@ class Build:
 class _Sources:
     verilog: tuple[Path, ...]
     includes: tuple[Path, ...]  # header files
+    config: tuple[Path, ...]  # .vlt: what Verilator is told of the modules
     cpp: tuple[Path, ...]
 
 
@@ -233,7 +234,7 @@ def _sources(root: Path, core: str) -> _Sources:
         if len(found) != 1:
             raise BuildError(f"fusesoc --setup {core} wrote {len(found)} files *.eda.yml, expected one")
         description = yaml.safe_load(found[0].read_text())
-        verilog, includes, cpp = [], [], []
+        verilog, includes, config, cpp = [], [], [], []
         for file in description["files"]:
             path = Path(os.path.normpath(work / file["name"]))
             kind = file.get("file_type", "")
@@ -241,11 +242,13 @@ def _sources(root: Path, core: str) -> _Sources:
                 includes.append(path)
             elif kind.startswith("verilogSource"):
                 verilog.append(path)
+            elif kind == "vlt":
+                config.append(path)
             elif kind.startswith("cppSource"):
                 cpp.append(path)
     if not verilog or len(cpp) != 1:
         raise BuildError(f"{core} names {len(verilog)} Verilog files and {len(cpp)} C++ files: its dependencies are incomplete")
-    return _Sources(tuple(verilog), tuple(includes), tuple(cpp))
+    return _Sources(tuple(verilog), tuple(includes), tuple(config), tuple(cpp))
 
 
 @contextmanager
@@ -308,7 +311,14 @@ def build(spec: Build, progress: Progress | None = None) -> Path:
     include = Path(environment["VERILATOR_ROOT"]) / "include"
 
     digest = hashlib.sha256()
-    for file in [*sources.verilog, *sources.includes, *sources.cpp, include / "verilated.h", include / "verilated_config.h"]:
+    for file in [
+        *sources.verilog,
+        *sources.includes,
+        *sources.config,
+        *sources.cpp,
+        include / "verilated.h",
+        include / "verilated_config.h",
+    ]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     recipe = "".join(inspect.getsource(function) for function in (_compile, _runtime_object, _defines))
     version = _run([compiler, "--version"], compiler)
@@ -363,7 +373,7 @@ def _compile(spec: Build, sources: _Sources, environment: dict[str, str], includ
     verilate += [f"-G{name}={value}" for name, value in sorted(spec.parameters.items())]
     verilate += [f"+incdir+{folder}" for folder in sorted({str(file.parent) for file in sources.includes})]
     verilate += [f"--trace-{spec.trace}", "--trace-structs"] if spec.trace else []
-    _run([*verilate, *map(str, sources.verilog)], "verilator", env=environment)
+    _run([*verilate, *map(str, [*sources.config, *sources.verilog])], "verilator", env=environment)
 
     flags = [
         "-std=gnu++20",
