@@ -68,7 +68,7 @@ MUTANTS = (
     _lane("B has one word too few", "lane_feeder", "b_left_q   <= words - a_words;", "b_left_q   <= words - a_words - 1'b1;"),
     _lane("size is one word late", "lane_collector", "{1'b0, s_a_taddress} + 1'b1;", "{1'b0, s_a_taddress};"),
     _lane("strobes are not reversed", "lane_collector", "{s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]}", "s_a_tstrb"),
-    _lane("B is taken over by A", "lane_collector", "s_b_tvalid && !s_a_tvalid", "s_b_tvalid"),
+    _lane("A is taken under B", "lane_collector", "s_a_tvalid && !s_b_tvalid", "s_a_tvalid"),
     _lane("the other slot is released", "lane", "occupied_q[drain_q] <= 1'b0;", "occupied_q[!drain_q] <= 1'b0;", "verilator-512"),
     _lane("coded as large as raw is kept", "lane", "judged_q >= {1'b0", "judged_q > {1'b0", "verilator-512"),
     _lane("no abort at the raw size, nor at a limit", "lane", "(limit_q || judged_q", "(limit_q && judged_q", "verilator-512"),

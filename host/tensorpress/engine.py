@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorpress.codecs import CODEC_NUMBERS, Coded, Coding
+from tensorpress.codecs.coding import BLOCK_GRANULE_BYTES
 from tensorpress.device.base import Buffer, Device
 from tensorpress.errors import DeviceError, DeviceNotFoundError, DeviceTimeoutError, InputError, JobError, TensorpressError
 from tensorpress.registers import COUNTERS, ERRORS, ID, REG, VERSION, WINDOWS, ErrorCode
@@ -110,15 +111,13 @@ class Capabilities:
     def block_values_for(self, count: int) -> int:
         """Return the values of a block with which a job, or a chain of them, of `count` values goes fast: 4096, or less for a short one.
 
-        The lanes of a job begin and end one after the other, so it takes about `count / lanes` cycles and a block more. The block is halved
-        until it is at most a sixteenth of that, but not below 1024 values: smaller blocks cost size (index, last words, apack's coders).
+        The lanes of a job begin and end one after the other, so it takes about `count / lanes` cycles and a block more. A block is at most
+        a twentieth of that, but not below 1024 values: smaller ones cost size (index, last words, apack's coders) and cycles between them.
         The jobs of a chain overlap: it counts as one.
         """
-        lanes = max(self.encode_lanes, self.decode_lanes)
-        block = min(4096, self.block_bytes * 8 // self.width)
-        while block > 1024 and block * 16 * lanes > count:
-            block //= 2
-        return block
+        step = BLOCK_GRANULE_BYTES * 8 // self.width
+        share = count // (20 * max(self.encode_lanes, self.decode_lanes))
+        return min(max(share // step * step, 1024), 4096, self.block_bytes * 8 // self.width)
 
     def __str__(self) -> str:
         more = f", {self.apack_coders} apack coders" if self.apack_coders else ""

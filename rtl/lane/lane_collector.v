@@ -6,7 +6,8 @@
 // one bank, and collide only when together they fill it, by which time the block is stored raw anyway.
 // Decompress: raw words go up from word 0.
 // Stream words hold the first bit in bit 63, memory words are little-endian: A and B words are byte-swapped here, raw words are not.
-// Throughput: one write a cycle, A before B. `size` is behind the ports: A by 3 cycles, B by 2.
+// Throughput: one write a cycle, B before A: the coders make a word of B in several cycles, so A waits for one at a time; parts of apack's
+// A come in runs of many, and B would have to wait for the end of a run. `size` is behind the ports: A by 3 cycles, B by 2.
 // It does not decide anything: the lane compares `size` with the raw words.
 
 `resetall
@@ -47,12 +48,12 @@ module lane_collector #(
         to_memory = {word[7:0], word[15:8], word[23:16], word[31:24], word[39:32], word[47:40], word[55:48], word[63:56]};
     endfunction
 
-    assign s_a_tready   = 1'b1;
-    assign s_b_tready   = !s_a_tvalid;
+    assign s_a_tready   = !s_b_tvalid;
+    assign s_b_tready   = 1'b1;
     assign s_raw_tready = 1'b1;
 
-    wire take_a = !decompress && s_a_tvalid;
-    wire take_b = !decompress && s_b_tvalid && !s_a_tvalid;
+    wire take_a = !decompress && s_a_tvalid && !s_b_tvalid;
+    wire take_b = !decompress && s_b_tvalid;
     wire take_raw = decompress && s_raw_tvalid;
 
     // B goes down from the top; counting the address down costs no subtraction
@@ -62,8 +63,8 @@ module lane_collector #(
 
     always @(posedge clk) begin
         write_enable  <= take_a ? {s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]} : {4{take_b || take_raw}};
-        write_address <= decompress ? raw_address_q : s_a_tvalid ? s_a_taddress : b_address_q;
-        write_data    <= decompress ? s_raw_tdata : to_memory(s_a_tvalid ? s_a_tdata : s_b_tdata);
+        write_address <= decompress ? raw_address_q : s_b_tvalid ? b_address_q : s_a_taddress;
+        write_data    <= decompress ? s_raw_tdata : to_memory(s_b_tvalid ? s_b_tdata : s_a_tdata);
 
         a_written_q <= take_a && !load;
 

@@ -7,7 +7,7 @@
 //
 //   kind    does
 //   none    codes the whole range (counts 0..1024), which changes nothing: so a wait costs a round of the loop, but no enables
-//   INIT    a fresh coder, reserves its first part
+//   INIT    a fresh coder, reserves its first part; goes in at stage 4
 //   VALUE   codes a row, reserves a part at the step where a decoder will ask for it
 //   FLUSH   emits the last bits: b, the pending bits and one more as not b, 13 zeros
 //   ZERO    emits as many zeros as the coder's last part has left
@@ -23,7 +23,7 @@
 //
 // An event: first bit, fill - 1 times its inverse, then `rest_bits` further bits.
 // The event of a PAD slot is the user's to add: only the reservation knows whether there is one.
-// Latency and throughput: see above; one slot a cycle. Assumes: CODERS slots of INIT before the first VALUE; events and
+// Latency and throughput: see above; one slot a cycle. Assumes: each coder's INIT, in an empty slot, before its first VALUE; events and
 // reservations are always taken. Does not: stop at the limit, it only reports it.
 
 `resetall
@@ -36,13 +36,14 @@ module apack_encode_loop #(
     input  wire        clk,
     input  wire        rst,           // empties all slots
     // slot at stage 0 of the next cycle; its kind is one-hot, its counts are 0 and 1024 unless it is a value
-    input  wire        s_init,
     input  wire        s_value,
     input  wire        s_flush,
     input  wire        s_zero,
     input  wire        s_pad,
     input  wire [ 9:0] s_cum,         // counts below the row
     input  wire [10:0] s_cum_end,     // counts below the next row, 1..1024
+    // slot at stage 4 of the next cycle
+    input  wire        s_init,
     // stage 5: reservation
     output wire        reserve,       // the slot reserves a part
     output wire        pad,           // the slot reserves a part if the last word is not whole
@@ -66,24 +67,26 @@ module apack_encode_loop #(
     end
   endgenerate
 
-  // Kinds of the slots in the loop: 0 init, 1 value, 2 flush, 3 zero, 4 pad.
-  reg [4:0] kind_0_q, kind_1_q, kind_2_q, kind_3_q, kind_4_q;
-  reg init_5_q, value_5_q, pad_5_q;
+  // Kinds of the slots in the loop: 0 value, 1 flush, 2 zero, 3 pad; and init.
+  reg [3:0] kind_0_q, kind_1_q, kind_2_q, kind_3_q, kind_4_q;
+  reg init_4_q, init_5_q, value_5_q, pad_5_q;
   always @(posedge clk) begin
-    kind_0_q <= {s_pad, s_zero, s_flush, s_value, s_init};
+    kind_0_q <= {s_pad, s_zero, s_flush, s_value};
     kind_1_q <= kind_0_q;
     kind_2_q <= kind_1_q;
     kind_3_q <= kind_2_q;
     kind_4_q <= kind_3_q;
-    init_5_q <= kind_4_q[0];
-    value_5_q <= kind_4_q[1];
-    pad_5_q <= kind_4_q[4];
+    init_4_q <= s_init;
+    init_5_q <= init_4_q;
+    value_5_q <= kind_4_q[0];
+    pad_5_q <= kind_4_q[3];
     if (rst) begin
-      kind_0_q <= 5'd0;
-      kind_1_q <= 5'd0;
-      kind_2_q <= 5'd0;
-      kind_3_q <= 5'd0;
-      kind_4_q <= 5'd0;
+      kind_0_q <= 4'd0;
+      kind_1_q <= 4'd0;
+      kind_2_q <= 4'd0;
+      kind_3_q <= 4'd0;
+      kind_4_q <= 4'd0;
+      init_4_q <= 1'b0;
       init_5_q <= 1'b0;
       value_5_q <= 1'b0;
       pad_5_q <= 1'b0;
@@ -164,7 +167,7 @@ module apack_encode_loop #(
   // ------------------------------------------------------------------------------------------------------------------
   // Stage 5: the coder after the step
   // ------------------------------------------------------------------------------------------------------------------
-  wire init_4 = kind_4_q[0], value_4 = kind_4_q[1], flush_4 = kind_4_q[2], zero_4 = kind_4_q[3];
+  wire value_4 = kind_4_q[0], flush_4 = kind_4_q[1], zero_4 = kind_4_q[2];
   wire [5:0] pending_4;
   reg [5:0] pending_6_q;
   wire [3:0] ahead_4, part_4;
@@ -172,7 +175,7 @@ module apack_encode_loop #(
   wire emits = |shared_4_q;
   wire [3:0] waiting = shift_4_q - shared_4_q;  // shifts of the third kind: their bits are pending
   wire [4:0] ahead = {1'b0, ahead_4} - {1'b0, shift_4_q};
-  wire ask = init_4 || (value_4 && ahead[4]);
+  wire ask = init_4_q || (value_4 && ahead[4]);
   wire [15:0] less_shifted = less_4_q << shift_4_q;
   wire [14:0] low_shifted = low_4_q[14:0] << shift_4_q;
 
@@ -209,7 +212,7 @@ module apack_encode_loop #(
     waiting_5_q <= waiting;
     ahead_5_q <= ahead[3:0];
     part_5_q <= value_4 && ahead[4] ? part_4 + 4'd1 : part_4;  // chosen last, as the borrow comes late
-    if (init_4) begin
+    if (init_4_q) begin
       low_5_q <= 15'd0;
       less_5_q <= 16'hFFFF;
       kept_5_q <= 6'd0;
@@ -219,9 +222,9 @@ module apack_encode_loop #(
     end
 
     reserve_5_q <= ask;
-    reserve_part_5_q <= init_4 ? 4'd0 : part_4;
+    reserve_part_5_q <= init_4_q ? 4'd0 : part_4;
 
-    event_5_q <= init_4 || flush_4 || zero_4 || (value_4 && emits);
+    event_5_q <= init_4_q || flush_4 || zero_4 || (value_4 && emits);
     first_5_q <= (value_4 && low_4_q[15]) || (flush_4 && low_4_q[14]);
     fill_5_q <= value_4 || flush_4 ? pending_4 : 6'd0;
     bits_5_q <= value_4 ? shared_4_q - 4'd1 : zero_4 ? ahead_4 : flush_4 ? 4'd14 : 4'd15;

@@ -7,9 +7,10 @@
 //
 // A value goes into the pipeline only in the slot of its coder, one slot a cycle; from there on nothing waits. So a value goes in
 // only if there is room for its event and offset, and if it misses its slot the next one is CODERS cycles later.
-// Slots of a block: CODERS INIT, the values, CODERS FLUSH, CODERS ZERO, 3 PAD (apack_encode_loop).
-// Latency: a block of n values takes n + 3*CODERS + 25 to 60 cycles from start to done when nothing waits. Throughput: one value a
-// cycle; less where the bits of many values exceed 16 (long runs of pending bits), and a round of the loop for each word that
+// Slots of a block: the values, CODERS FLUSH, CODERS ZERO, 3 PAD (apack_encode_loop). INIT goes past the pipeline into the loop, a round
+// ahead of the first values, while those are on their way.
+// Latency: a block of n values takes n + 2*CODERS + 29 to 64 cycles from start to done when nothing waits, 1 or 2 more with 15 or 16 coders.
+// Throughput: one value a cycle; less where the bits of many values exceed 16 (long runs of pending bits), and a round of the loop for each word that
 // comes late.
 // `limit`: the pending bits of a coder passed 63. The block runs to its end (the raw words are taken), but A is not written any
 // more. Parts past the last place of A (BLOCK_BYTES) are written to the last place: such a block is stored raw.
@@ -67,8 +68,14 @@ module apack_encoder #(
   localparam [VW-1:0] ROUND_LAST = CODERS[VW-1:0] - VALUE_ONE;
   localparam [VW-1:0] PAD_LAST = 2;
   localparam [3:0] CODER_LAST = CODERS[3:0] - 4'd1;
+  // Cycles from start. The first turn: the lane's first word is there then, and all coders have had their INIT when their values come.
+  // A slot takes 11 cycles to stage 4 of the loop, where INIT goes in a round of the loop earlier, so 10 from `init`.
+  localparam FIRST_TURN = CODERS > 14 ? CODERS - 9 : 5;
+  localparam INIT_END = FIRST_TURN + 10;
+  localparam INIT_BEGIN = INIT_END - CODERS;
   // The coder of the slot at stage 5 of the loop, 12 slots behind the one that goes in.
-  localparam CODER_BEHIND = (2 * CODERS - 12) % CODERS;
+  localparam CODER_BEHIND = (4 * CODERS - FIRST_TURN - 11) % CODERS;
+  localparam FIRST_LATE = FIRST_TURN - 2;
   localparam [4:0] HOLD = CODERS[4:0];
   // A coder with this many parts reserved and not written stops the values; up to 4 more may be reserved by then.
   localparam [3:0] MOST_PARTS = 4'd11;
@@ -136,13 +143,13 @@ module apack_encoder #(
   // ------------------------------------------------------------------------------------------------------------------
   // Slots: the kinds of a block in order, each slot in its turn. After a missed turn the next one is a round later.
   // ------------------------------------------------------------------------------------------------------------------
-  reg [4:0] kind_q;  // one-hot: 0 init, 1 value, 2 flush, 3 zero, 4 pad; 0 = no slot to give
+  reg [3:0] kind_q;  // one-hot: 0 value, 1 flush, 2 zero, 3 pad; 0 = no slot to give
   reg [VW-1:0] count_q;  // slots of this kind after the next one
   reg last_q;  // count_q is 0
   reg [3:0] late_q;  // cycles to the next turn, less 1
   reg turn_q, ok_q;
-  wire go = turn_q && (kind_q[0] || (ok_q && (|kind_q[4:2] || (kind_q[1] && word_valid_q))));
-  assign take_value = go && kind_q[1];
+  wire go = turn_q && ok_q && (|kind_q[3:1] || (kind_q[0] && word_valid_q));
+  assign take_value = go && kind_q[0];
   assign take_last  = last_q;
 
   always @(posedge clk) begin
@@ -150,9 +157,9 @@ module apack_encoder #(
       count_q <= count_q - VALUE_ONE;
       last_q  <= count_q == VALUE_ONE;
       if (last_q) begin
-        kind_q  <= {kind_q[3:0], 1'b0};
-        count_q <= kind_q[0] ? values - VALUE_ONE : kind_q[3] ? PAD_LAST : ROUND_LAST;
-        last_q  <= kind_q[0] && values == VALUE_ONE;
+        kind_q  <= {kind_q[2:0], 1'b0};
+        count_q <= kind_q[2] ? PAD_LAST : ROUND_LAST;
+        last_q  <= 1'b0;
       end
     end
     if (turn_q) begin
@@ -163,21 +170,30 @@ module apack_encoder #(
       late_q <= late_q - 4'd1;
     end
     if (start) begin
-      kind_q  <= 5'b00001;
-      count_q <= ROUND_LAST;
-      last_q  <= 1'b0;
-      turn_q  <= 1'b1;
+      kind_q  <= 4'b0001;
+      count_q <= values - VALUE_ONE;
+      last_q  <= values == VALUE_ONE;
+      turn_q  <= 1'b0;
+      late_q  <= FIRST_LATE[3:0];
     end
-    if (rst) kind_q <= 5'd0;
+    if (rst) kind_q <= 4'd0;
+  end
+
+  reg [4:0] age_q;  // cycles since start, up to INIT_END
+  wire init = age_q >= INIT_BEGIN[4:0] && age_q != INIT_END[4:0];
+  always @(posedge clk) begin
+    if (age_q != INIT_END[4:0]) age_q <= age_q + 5'd1;
+    if (start) age_q <= 5'd1;
+    if (rst) age_q <= INIT_END[4:0];
   end
 
   // ------------------------------------------------------------------------------------------------------------------
   // Front pipeline: slot register, four stages of search, look-up of the row's counts
   // ------------------------------------------------------------------------------------------------------------------
-  reg [4:0] slot_0_q, slot_1_q, slot_2_q, slot_3_q, slot_4_q, slot_5_q;
+  reg [3:0] slot_0_q, slot_1_q, slot_2_q, slot_3_q, slot_4_q, slot_5_q;
   reg slot_last_q;
   reg [W-1:0] slot_value_q;
-  wire [4:0] given = kind_q & {5{go}};
+  wire [3:0] given = kind_q & {4{go}};
   always @(posedge clk) begin
     slot_0_q <= given;
     slot_1_q <= slot_0_q;
@@ -188,12 +204,12 @@ module apack_encoder #(
     slot_last_q <= last_q;
     slot_value_q <= word_q[place_q*W+:W];
     if (rst) begin
-      slot_0_q <= 5'd0;
-      slot_1_q <= 5'd0;
-      slot_2_q <= 5'd0;
-      slot_3_q <= 5'd0;
-      slot_4_q <= 5'd0;
-      slot_5_q <= 5'd0;
+      slot_0_q <= 4'd0;
+      slot_1_q <= 4'd0;
+      slot_2_q <= 4'd0;
+      slot_3_q <= 4'd0;
+      slot_4_q <= 4'd0;
+      slot_5_q <= 4'd0;
     end
   end
 
@@ -251,8 +267,8 @@ module apack_encoder #(
   reg [W-1:0] value_5_q, vmin_5_q;
   reg [CW-1:0] bits_5_q;
   always @(posedge clk) begin
-    cum_5_q   <= slot_4_q[1] ? cum_memory[row_4] : 10'd0;
-    end_5_q   <= slot_4_q[1] ? end_memory[row_4] : 11'd1024;
+    cum_5_q   <= slot_4_q[0] ? cum_memory[row_4] : 10'd0;
+    end_5_q   <= slot_4_q[0] ? end_memory[row_4] : 11'd1024;
     value_5_q <= value_4;
     vmin_5_q  <= vmin_4;
     bits_5_q  <= bits_4;
@@ -268,7 +284,7 @@ module apack_encoder #(
   reg [W-1:0] aligned_q;
   reg [CW-1:0] aligned_bits_q;
   always @(posedge clk) begin
-    offset_valid_q <= slot_5_q[1] && !rst;
+    offset_valid_q <= slot_5_q[0] && !rst;
     offset_last_q <= last_5;
     offset_q <= value_5_q - vmin_5_q;
     offset_bits_q <= bits_5_q;
@@ -345,13 +361,13 @@ module apack_encoder #(
   ) u_loop (
       .clk(clk),
       .rst(rst),
-      .s_init(slot_5_q[0]),
-      .s_value(slot_5_q[1]),
-      .s_flush(slot_5_q[2]),
-      .s_zero(slot_5_q[3]),
-      .s_pad(slot_5_q[4]),
+      .s_value(slot_5_q[0]),
+      .s_flush(slot_5_q[1]),
+      .s_zero(slot_5_q[2]),
+      .s_pad(slot_5_q[3]),
       .s_cum(cum_5_q),
       .s_cum_end(end_5_q),
+      .s_init(init),
       .reserve(reserve),
       .pad(pad),
       .reserve_part(reserve_part),
@@ -438,7 +454,7 @@ module apack_encoder #(
       .m_data(pads_behind)
   );
   always @(posedge clk) begin
-    pads_given_q <= go && kind_q[4] && last_q;
+    pads_given_q <= go && kind_q[3] && last_q;
     if (pads_behind) pads_done_q <= 1'b1;
     if (idle || finish) begin
       pads_given_q <= 1'b0;

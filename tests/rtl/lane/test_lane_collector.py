@@ -68,19 +68,20 @@ class Bench:
                     getattr(dut, f"s_{name}_tdata").value = rng.getrandbits(64) if beat is None else beat
             await RisingEdge(dut.clk)
             self._write()
-            assert int(dut.s_a_tready.value) == 1
+            assert int(dut.s_b_tready.value) == 1
             assert int(dut.s_raw_tready.value) == 1
-            assert int(dut.s_b_tready.value) == int(offered["a"] is None), "A before B"
+            assert int(dut.s_a_tready.value) == int(offered["b"] is None), "B before A"
             assert int(dut.b_words.value) == b_words
             assert int(dut.size.value) == size_q
             size_q, a_late = a_late + b_words, a_top
-            if offered["a"] is not None:
-                a_top = max(a_top, offered["a"][1] + 1)
-            elif offered["b"] is not None:
+            if offered["b"] is not None:
                 b_words += 1
                 offered["b"] = None
-            offered["a"] = offered["raw"] = None
-            idle = 0 if any(queues.values()) or offered["b"] is not None else idle + 1
+            elif offered["a"] is not None:
+                a_top = max(a_top, offered["a"][1] + 1)
+                offered["a"] = None
+            offered["raw"] = None
+            idle = 0 if any(queues.values()) or offered["a"] is not None else idle + 1
         assert int(dut.size.value) == a_top + b_words
         assert int(dut.b_words.value) == b_words == len(b)
 

@@ -22,7 +22,7 @@ BLOCK_BYTES = int(os.environ.get("BLOCK_BYTES", "512"))
 CODERS = int(os.environ.get("CODERS", "8"))
 WIDTH = int(os.environ.get("WIDTH", "8"))
 TABLE = make_table(os.environ.get("TABLE", "zeros"), WIDTH)
-SPARE = 3 * CODERS + 60
+SPARE = 2 * CODERS + 70
 """Cycles from start to done beyond one a value."""
 CONFIG = BoxConfig(
     "apack",
