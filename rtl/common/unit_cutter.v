@@ -33,7 +33,6 @@ module unit_cutter #(
   localparam UNITS = 64 / UNIT;
   localparam INDEX_WIDTH = $clog2(UNITS);
   localparam UNIT_LOG2 = $clog2(UNIT);
-  localparam [INDEX_WIDTH-1:0] INDEX_ONE = 1;
   localparam [INDEX_WIDTH-1:0] INDEX_LAST = {INDEX_WIDTH{1'b1}};
 
   generate
@@ -43,6 +42,17 @@ module unit_cutter #(
   endgenerate
 
   reg [INDEX_WIDTH-1:0] index_q;
+  wire [INDEX_WIDTH-1:0] index_next;  // bit by bit, a carry chain would be slower
+  genvar k;
+  generate
+    for (k = 0; k < INDEX_WIDTH; k = k + 1) begin : g_next
+      if (k == 0) begin : g_first
+        assign index_next[0] = !index_q[0];
+      end else begin : g_other
+        assign index_next[k] = index_q[k] ^ &index_q[k-1:0];
+      end
+    end
+  endgenerate
   wire [5:0] place = {{(6 - INDEX_WIDTH) {1'b0}}, ~index_q} << UNIT_LOG2;  // of the last bit
   wire [UNIT-1:0] part = s_data[place+:UNIT];
   wire [UNIT-1:0] cut = s_valid ? part : {UNIT{1'b0}};
@@ -56,7 +66,7 @@ module unit_cutter #(
   always @(posedge clk) begin
     valid_q <= !advance || spare_valid_q || s_valid;
     spare_valid_q <= !advance && (spare_valid_q || s_valid);
-    if (s_valid && !spare_valid_q) index_q <= index_q + INDEX_ONE;
+    if (s_valid && !spare_valid_q) index_q <= index_next;
     end_q <= end_d;
     known_q <= !advance || spare_valid_q || s_valid || end_d;
     if (rst) begin

@@ -60,8 +60,8 @@ module lane_feeder #(
     wire b_place = b_issue_q != {!b_read_q[2], b_read_q[1:0]};
     wire a_want = (a_next_q < a_words) && (a_next_q < available) && a_place && read_grant;
     wire b_want = (b_next_q < available) && b_place && read_grant;
-    wire a_take = a_want && (!b_want || turn_q);
-    wire b_take = b_want && !a_take;
+    wire a_take = a_want && !(b_want && !turn_q);
+    wire b_take = b_want && !(a_want && turn_q);
 
     assign read_enable  = a_take || b_take;
     assign read_address = a_take ? a_next_q[ADDRESS_WIDTH-1:0] : b_next_q[ADDRESS_WIDTH-1:0];

@@ -22,7 +22,7 @@ BLOCK_BYTES = int(os.environ.get("BLOCK_BYTES", "512"))
 CODERS = int(os.environ.get("CODERS", "8"))
 WIDTH = int(os.environ.get("WIDTH", "8"))
 TABLE = make_table(os.environ.get("TABLE", "zeros"), WIDTH)
-SPARE = 2 * CODERS + 70
+SPARE = 2 * CODERS + 64
 """Cycles from start to done beyond one a value."""
 CONFIG = BoxConfig(
     "apack",
@@ -134,7 +134,7 @@ async def encoder_one_busy_coder(dut: Any) -> None:
 
 @cocotb.test()
 async def encoder_rate(dut: Any) -> None:
-    """A block of likely values: one value a cycle, and at most 84 cycles more (8 coders)."""
+    """A block of likely values: one value a cycle, and at most 80 cycles more (8 coders)."""
     box = EncoderBox(dut, CONFIG)
     await box.begin()
     rng = random.Random("rate")
@@ -154,7 +154,7 @@ if BLOCK_BYTES == 4096 and WIDTH == 8:
 
     @cocotb.test()
     async def encoder_tensors(dut: Any) -> None:
-        """Blocks of real tensors, each tensor with its own table: at most 84 cycles more than values."""
+        """Blocks of real tensors, each tensor with its own table: at most 80 cycles more than values."""
         box = EncoderBox(dut, CONFIG)
         await box.begin()
         box.set_pressure({})
