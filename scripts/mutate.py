@@ -63,7 +63,7 @@ def _cutter(what: str, old: str, new: str) -> Mutant:
 
 
 MUTANTS = (
-    _lane("B waits for the end of A", "lane_feeder", "(!b_want || turn_q)", "(!b_want || !turn_q)"),
+    _lane("B waits for the end of A", "lane_feeder", "!(a_want && turn_q)", "!a_want"),
     _lane("B reads a word that is not there yet", "lane_feeder", "(b_next_q < available)", "(b_next_q <= available)"),
     _lane("B has one word too few", "lane_feeder", "b_left_q   <= words - a_words;", "b_left_q   <= words - a_words - 1'b1;"),
     _lane("size is one word late", "lane_collector", "{1'b0, s_a_taddress} + 1'b1;", "{1'b0, s_a_taddress};"),
