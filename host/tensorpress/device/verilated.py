@@ -234,7 +234,7 @@ def _sources(root: Path, core: str) -> _Sources:
         if len(found) != 1:
             raise BuildError(f"fusesoc --setup {core} wrote {len(found)} files *.eda.yml, expected one")
         description = yaml.safe_load(found[0].read_text())
-        verilog, includes, config, cpp = [], [], [], []
+        verilog, includes, vlt, cpp = [], [], [], []
         for file in description["files"]:
             path = Path(os.path.normpath(work / file["name"]))
             kind = file.get("file_type", "")
@@ -243,12 +243,12 @@ def _sources(root: Path, core: str) -> _Sources:
             elif kind.startswith("verilogSource"):
                 verilog.append(path)
             elif kind == "vlt":
-                config.append(path)
+                vlt.append(path)
             elif kind.startswith("cppSource"):
                 cpp.append(path)
     if not verilog or len(cpp) != 1:
         raise BuildError(f"{core} names {len(verilog)} Verilog files and {len(cpp)} C++ files: its dependencies are incomplete")
-    return _Sources(tuple(verilog), tuple(includes), tuple(config), tuple(cpp))
+    return _Sources(tuple(verilog), tuple(includes), tuple(vlt), tuple(cpp))
 
 
 @contextmanager
