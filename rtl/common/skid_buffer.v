@@ -37,12 +37,9 @@ module skid_buffer #(
   wire advance = m_ready || !m_valid_q;  // the output register takes something new, or empties
 
   always @(posedge clk) begin
-    if (advance) begin
-      m_valid_q <= s_valid || !s_ready_q;
-      s_ready_q <= 1'b1;
-    end else if (s_valid) begin
-      s_ready_q <= 1'b0;
-    end
+    // Without a choice of constants, which would become a set of the register: m_ready comes late, and would come later still there.
+    m_valid_q <= !advance || s_valid || !s_ready_q;
+    s_ready_q <= advance || (s_ready_q && !s_valid);
     if (rst) begin
       m_valid_q <= 1'b0;
       s_ready_q <= 1'b1;
