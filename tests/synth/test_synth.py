@@ -62,7 +62,8 @@ def test_named_builds_leave_room(name):
     assert len(row.paths) == synth_report.PATHS
     assert all(row.paths[n].ps >= row.paths[n + 1].ps for n in range(len(row.paths) - 1))
     assert row.paths[0].ps == pytest.approx(1e6 / row.fmax_mhz, rel=0.01)
-    assert len({path.end for path in row.paths}) == len(row.paths)
+    ends = [path.end for path in row.paths if not path.end.endswith(".memory")]  # a memory is several cells, each with a path of its own
+    assert len(ends) >= 2 and len(set(ends)) == len(ends)
 
 
 def test_readme_is_the_baselines():
