@@ -49,21 +49,24 @@ NAMED = {
 }
 """The share of an xc7z020 that a build may take, so that an accelerator fits beside it."""
 
-LEAST_MHZ = {"full": 150, "inference": 150, "small": 147}
-"""The estimated clock: `small` is 2 MHz short of what it is to run at."""
+
+MISSED = {"small": "148 MHz"}
+"""The goals that a build misses so far; a build that meets them has to leave this list."""
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.xfail(reason=MISSED[name], strict=True)] if name in MISSED else []) for name in NAMED]
+)
 def test_named_builds_leave_room(name):
+    build = next(build for build in synth_report.builds() if build.name == name)
     row = synth_report.Row.load({"build": name, **synth_report.load_baseline()[name]})
     for cell, share in NAMED[name].items():
         assert row.used()[cell] <= share * synth_report.XC7Z020[cell], (cell, row.used()[cell])
-    assert row.fmax_mhz >= LEAST_MHZ[name]
+    assert row.fmax_mhz >= build.clock_mhz
     assert len(row.paths) == synth_report.PATHS
     assert all(row.paths[n].ps >= row.paths[n + 1].ps for n in range(len(row.paths) - 1))
     assert row.paths[0].ps == pytest.approx(1e6 / row.fmax_mhz, rel=0.01)
-    ends = [path.end for path in row.paths if not path.end.endswith(".memory")]  # a memory is several cells, each with a path of its own
-    assert len(ends) >= 2 and len(set(ends)) == len(ends)
+    assert len({path.end for path in row.paths}) == len(row.paths)
 
 
 def test_readme_is_the_baselines():
