@@ -331,6 +331,10 @@ class _Netlist:
                 self.lines[number] = self.lines[number].replace(f"({net})", "()")
 
 
+_TOGETHER = (("CE", "D", "R", "S"), ("ADDRD", "DIA", "DIB", "DIC", "DID", "WE"))
+"""Pins at which the paths into one register, or into one memory of LUTs, end."""
+
+
 def _slow_paths(
     folder: Path, top: str, netlist: _Netlist, steps: list[tuple[int, str, str]]
 ) -> Iterator[tuple[SlowPath, list[tuple[int, str, str]]]]:
@@ -351,7 +355,7 @@ def _slow_paths(
             found += 1
             if found == PATHS:
                 return
-            pins = ("CE", "D", "R", "S") if kind.startswith("FD") else (pin,)
+            pins = next((group for group in _TOGETHER if pin in group), (pin,))
             for name, cell in netlist.cells.items():
                 if names[name] == end and cell.kind[:2] == kind[:2]:
                     netlist.disconnect(name, pins)

@@ -90,22 +90,52 @@ endmodule
 """
 
 
-def test_slow_paths_end_in_different_registers():
-    """After the slowest register come the next ones, each once, slower first; what remains are paths to the ports."""
-    work = synth_report.WORK / "test_slow_paths"  # Yosys sees only what is below its working folder
+def slow_paths(name, top):
+    """Arrival time of the slowest path of a module, and its slow paths."""
+    module = top.split("module ")[1].split("(")[0]
+    work = synth_report.WORK / name  # Yosys sees only what is below its working folder
     work.mkdir(parents=True, exist_ok=True)
-    (work / "chain.v").write_text(TOP)
+    (work / "top.v").write_text(top)
     synth_report._yosys(
         work,
         "synth",
-        "read_verilog chain.v; synth_xilinx -family xc7 -top chain -flatten -noiopad -noclkbuf; write_verilog -noexpr netlist.v",
+        f"read_verilog top.v; synth_xilinx -family xc7 -top {module} -flatten -noiopad -noclkbuf; write_verilog -noexpr netlist.v",
     )
     (work / "cells.v").write_text(synth_report._delays())
-    worst, steps = synth_report._timing(work, "chain", "netlist.v")
+    worst, steps = synth_report._timing(work, module, "netlist.v")
     netlist = synth_report._Netlist((work / "netlist.v").read_text())
-    paths = [path for path, _ in synth_report._slow_paths(work, "chain", netlist, steps)]
+    return worst, [path for path, _ in synth_report._slow_paths(work, module, netlist, steps)]
+
+
+def test_slow_paths_end_in_different_registers():
+    """After the slowest register come the next ones, each once, slower first; what remains are paths to the ports."""
+    worst, paths = slow_paths("test_slow_paths", TOP)
     assert paths[0].ps == worst
     assert [path.end for path in paths] == ["slow_q", "middle_q", "fast_q"]
     assert {path.begin for path in paths} == {"a_q"}
     assert paths[0].cells > paths[1].cells > paths[2].cells == 2  # a register and a LUT
     assert paths[0].ps > paths[1].ps > paths[2].ps
+
+
+MEMORY = """
+module store(input wire clk, input wire [39:0] a, input wire [3:0] at, input wire [3:0] from, output reg [3:0] out_q);
+    reg [39:0] a_q;
+    reg [3:0] at_q, from_q;
+    reg [3:0] memory[0:15];
+    always @(posedge clk) begin
+        a_q          <= a;
+        at_q         <= at;
+        from_q       <= from;
+        memory[at_q] <= {^a_q[39:0], ^a_q[38:0], ^a_q[37:0], ^a_q[36:0]};
+        out_q        <= memory[from_q] & {4{^a_q[12:0]}};
+    end
+endmodule
+"""
+
+
+def test_a_memory_ends_one_of_the_slow_paths():
+    """Its data pins are one end; the register that it is read into is another."""
+    worst, paths = slow_paths("test_slow_paths_memory", MEMORY)
+    assert paths[0].ps == worst
+    assert [path.end for path in paths] == ["memory", "out_q"]
+    assert [path.begin for path in paths] == ["a_q", "a_q"]
