@@ -30,6 +30,7 @@ module codec_encoder #(
     input  wire [W-1:0]                       zero,            // zero point of zvc and ebpc
     input  wire                               is_signed,       // ebpc reads values as signed
     output wire                               done,
+    output wire                               takes_ahead,     // the selected encoder takes `start` of the next block before `done`
     output wire [$clog2(BLOCK_BYTES/8):0]     a_words,         // words of A, valid with done
     output wire                               limit,           // valid with done: store the block raw
 
@@ -234,6 +235,7 @@ module codec_encoder #(
     assign m_b_tvalid   = (zvc_on && zvc_m_b_tvalid) || (ebpc_on && ebpc_m_b_tvalid) || (apack_on && apack_m_b_tvalid);
     assign done         = (zvc_on && zvc_done) || (ebpc_on && ebpc_done) || (apack_on && apack_done);
     assign a_words      = ({(AW + 1) {zvc_on}} & zvc_a_words) | ({(AW + 1) {ebpc_on}} & ebpc_a_words) | ({(AW + 1) {apack_on}} & apack_a_words);
+    assign takes_ahead  = apack_on;
     assign limit        = (zvc_on && zvc_limit) || (ebpc_on && ebpc_limit) || (apack_on && apack_limit);
     assign s_raw_tready = (zvc_on && zvc_s_raw_tready) || (ebpc_on && ebpc_s_raw_tready) || (apack_on && apack_s_raw_tready);
 

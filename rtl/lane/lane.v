@@ -4,6 +4,8 @@
 //
 // A block takes a slot with its task, is filled, coded, drained and released; slots alternate, so blocks stay in order. Filling the next
 // block, coding this one and draining the last overlap. Coding starts at the first word of a block, not at its last.
+// Where the encoder takes `start` ahead, the feeder and the encoder go on to the next slot when every word of this one has been handed over: the
+// end of a block (its last parts, the lane's judgement) costs no time then.
 // Latency: about 9 cycles from the first word of a block to its coder. Throughput: the codec's; a raw block is filled with one word a cycle
 // and drained with RAW_WORDS.
 // A block brings the parameters of its job (`job_*`, with the task), so that blocks of several jobs may be in a lane. The number of its table
@@ -195,6 +197,8 @@ module lane #(
     // Banks. The slot being drained is never the one being coded: one read port serves both. With RAW_WORDS = 2 a bank holds the even or
     // the odd words of both slots, as many block RAMs, so that a raw block is drained in pairs: the coder's read waits in such a cycle.
 
+    reg ahead_q;  // the feeder and the encoder are at the next slot
+    wire feed_slot = code_q ^ ahead_q;
     wire feed_enable, feed_grant;
     wire [ADDRESS_WIDTH-1:0] feed_address;
     wire [3:0] collect_enable;
@@ -221,7 +225,7 @@ module lane #(
                     .write_address({fill_q, fill_count_q[ADDRESS_WIDTH-1:1]}),
                     .write_data(fill_data),
                     .read_enable(drain_raw || feed_enable),
-                    .read_address(drain_raw ? {drain_q, drain_address[ADDRESS_WIDTH-1:1]} : {code_q, feed_address[ADDRESS_WIDTH-1:1]}),
+                    .read_address(drain_raw ? {drain_q, drain_address[ADDRESS_WIDTH-1:1]} : {feed_slot, feed_address[ADDRESS_WIDTH-1:1]}),
                     .read_data(in_data[64*s+:64])
                 );
             end
@@ -254,7 +258,7 @@ module lane #(
             end
 
             assign feed_grant = 1'b1;
-            assign feed_data  = code_q ? in_data[127:64] : in_data[63:0];
+            assign feed_data  = feed_slot ? in_data[127:64] : in_data[63:0];
         end
     endgenerate
 
@@ -340,11 +344,12 @@ module lane #(
     // folded where a lane has one direction
     wire decompress = DECODE_CODECS != 0 && (ENCODE_CODECS == 0 || code_decompress_q);
     reg [ADDRESS_WIDTH:0] code_a_words_q, code_words_q, code_raw_words_q, available_q;
+    reg [ADDRESS_WIDTH:0] limit_words_q;  // words of slot code_q, also while code_* are those of the next one
     reg [ADDRESS_WIDTH+1:0] judged_q;
     reg [ADDRESS_WIDTH:0] coded_a_words_q;
     reg limit_q, corrupt_q, raw_result_q, raw_result_d, too_large_q;
 
-    wire encoder_done, encoder_limit, decoder_done, decoder_corrupt;
+    wire encoder_done, encoder_limit, encoder_takes_ahead, decoder_done, decoder_corrupt;
     wire [ADDRESS_WIDTH:0] encoder_a_words, b_words;
     wire [ADDRESS_WIDTH+1:0] coded_size;
 
@@ -371,10 +376,10 @@ module lane #(
             end
             JUDGE:   state_d = COMPARE;
             COMPARE: begin
-                raw_result_d = !decompress && (limit_q || judged_q >= {1'b0, code_raw_words_q});
+                raw_result_d = !decompress && (limit_q || judged_q >= {1'b0, limit_words_q});
                 state_d      = WAIT_FULL;
             end
-            WAIT_FULL: if (code_full) state_d = IDLE;
+            WAIT_FULL: if (code_full) state_d = ahead_q ? RUN : IDLE;
             default: state_d = IDLE;
         endcase
     end
@@ -384,22 +389,48 @@ module lane #(
         else state_q <= state_d;
     end
 
+    // Ahead: the encoder has every word of this block, the next slot has one for it that differs in values only. The flag is a register of conditions
+    // that last: a slot that has just been coded is not marked so for some cycles after `code_q` has moved on, hence `settling`.
+    wire other = !code_q;
+    wire other_table_same;
+    reg other_fits_q, ahead_start_q;
+    reg [1:0] settling_q;
+    wire go_ahead = state_q == RUN && !ahead_q && other_fits_q && feed_b_end && !too_large_q;
+    wire finish_ahead = code_finish && ahead_q;
+
+    always @(posedge clk) begin
+        settling_q   <= {settling_q[0], code_finish};
+        other_fits_q <= state_q == RUN && !ahead_q && settling_q == 2'b00 && !decompress && encoder_takes_ahead && occupied_q[other] && !coded_q[other] &&
+                        !raw_q[other] && !decompress_q[other] && codec_q[other] == code_codec_q && other_table_same;
+        ahead_start_q <= go_ahead;
+        if (go_ahead) ahead_q <= 1'b1;
+        if (code_finish || (state_q == RUN && too_large_q && !coder_done)) ahead_q <= 1'b0;
+        if (rst || ENCODE_CODECS < 8) begin
+            ahead_q       <= 1'b0;
+            ahead_start_q <= 1'b0;
+        end
+    end
+
     always @(posedge clk) begin
         raw_result_q <= raw_result_d;
-        // the first `available` words of slot code_q may be read; slots change only in IDLE, and the feeder reads from RUN on
-        available_q  <= code_full ? code_words_q : fill_count_q;
-        if (state_q == IDLE) begin
-            code_values_q    <= values_q[code_q];
-            code_decompress_q <= decompress_q[code_q];
-            code_signed_q    <= signed_q[code_q];
-            code_codec_q     <= codec_q[code_q];
-            code_zero_q      <= zero_q[code_q];
-            code_table_q     <= table_q[code_q];
-            code_a_words_q   <= a_words_q[code_q];
-            code_words_q     <= words_q[code_q];
-            code_raw_words_q <= values_q[code_q][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[code_q][2:0]};
-            corrupt_q        <= 1'b0;
-            limit_q          <= 1'b0;
+        // the first `available` words of the feeder's slot may be read; it changes only in IDLE and in go_ahead, and the feeder reads two cycles later
+        available_q  <= full_q[feed_slot] ? code_words_q : fill_count_q;
+        if (state_q == IDLE || go_ahead) begin
+            code_values_q    <= values_q[next_slot];
+            code_decompress_q <= decompress_q[next_slot];
+            code_signed_q    <= signed_q[next_slot];
+            code_codec_q     <= codec_q[next_slot];
+            code_zero_q      <= zero_q[next_slot];
+            code_table_q     <= table_q[next_slot];
+            code_a_words_q   <= a_words_q[next_slot];
+            code_words_q     <= words_q[next_slot];
+            code_raw_words_q <= values_q[next_slot][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[next_slot][2:0]};
+        end
+        if (state_q == IDLE) limit_words_q <= words_q[code_q];
+        else if (finish_ahead) limit_words_q <= code_words_q;
+        if (state_q == IDLE || finish_ahead) begin
+            corrupt_q <= 1'b0;
+            limit_q   <= 1'b0;
         end
         if (coder_done && state_q == RUN) begin
             limit_q         <= !decompress && encoder_limit;
@@ -407,18 +438,19 @@ module lane #(
             coded_a_words_q <= encoder_a_words;
         end
         judged_q    <= {1'b0, coded_a_words_q} + {1'b0, b_words};
-        too_large_q <= state_q == RUN && !decompress && coded_size >= {1'b0, code_raw_words_q};
+        too_large_q <= state_q == RUN && !decompress && coded_size >= {1'b0, limit_words_q};
     end
 
     wire coder_load = state_q == LOAD;
     wire coder_rst = rst || coder_load;
-    wire coder_start = state_q == START;
+    wire coder_start = state_q == START || ahead_start_q;
+    wire next_slot = state_q == IDLE ? code_q : !code_q;  // the one whose parameters the coder gets
 
     assign code_finish         = state_q == WAIT_FULL && code_full;
     assign code_result_raw     = raw_result_q;
     assign code_result_corrupt = corrupt_q;
     assign code_result_a_words = raw_result_q || decompress ? {ADDRESS_WIDTH + 1{1'b0}} : coded_a_words_q;
-    assign code_result_words   = raw_result_q ? code_words_q : decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
+    assign code_result_words   = raw_result_q ? limit_words_q : decompress ? code_raw_words_q : judged_q[ADDRESS_WIDTH:0];
 
     // ------------------------------------------------------------------------------------------------------------------
     // The table of this block
@@ -434,6 +466,7 @@ module lane #(
             wire row_0 = table_address[3:0] == 4'd0;
             wire here = state_q == TABLE && after_q == 3'd0;
 
+            assign other_table_same  = loaded_q && number_q == table_q[other];
             assign needs_table       = code_codec_q == 4'd3 && !(loaded_q && match_q);
             assign table_want        = here;
             assign table_want_number = code_table_q;
@@ -451,6 +484,7 @@ module lane #(
                 else if (table_take && table_address[3:0] == 4'd15) loaded_q <= 1'b1;
             end
         end else begin : g_no_table
+            assign other_table_same  = 1'b1;
             assign needs_table       = 1'b0;
             assign table_want        = 1'b0;
             assign table_want_number = 5'd0;
@@ -477,7 +511,7 @@ module lane #(
     ) u_feeder (
         .clk(clk),
         .rst(rst),
-        .load(coder_load),
+        .load(coder_load || ahead_start_q),
         .a_words(code_a_words_q),
         .words(code_words_q),
         .available(available_q),
@@ -534,6 +568,7 @@ module lane #(
                 .m_b_tvalid(b_tvalid),
                 .m_b_tready(b_tready),
                 .done(encoder_done),
+                .takes_ahead(encoder_takes_ahead),
                 .a_words(encoder_a_words),
                 .limit(encoder_limit)
             );
@@ -546,6 +581,7 @@ module lane #(
             assign b_tdata            = 64'd0;
             assign b_tvalid           = 1'b0;
             assign encoder_done       = 1'b0;
+            assign encoder_takes_ahead = 1'b0;
             assign encoder_a_words    = {ADDRESS_WIDTH + 1{1'b0}};
             assign encoder_limit      = 1'b0;
             wire unused_encoder       = &{1'b0, a_tready, b_tready};
@@ -597,7 +633,7 @@ module lane #(
         .ADDRESS_WIDTH(ADDRESS_WIDTH)
     ) u_collector (
         .clk(clk),
-        .load(coder_load),
+        .load(coder_load || finish_ahead),
         .decompress(decompress),
         .s_a_tdata(a_tdata),
         .s_a_taddress(a_taddress),

@@ -43,7 +43,8 @@ module apack_emitter #(
     input  wire [             10:0] event_rest,
     input  wire                     event_fits,
     output wire                     room,          // 16 more events have a place
-    output wire                     idle,          // nothing is held
+    output wire                     idle,          // nothing is held but parts that have their places
+    output wire [              1:0] held,          // those parts, a cycle after `idle`
     output wire [  ADDRESS_WIDTH:0] words,         // words of A so far
     // stream A
     output wire                     m_valid,
@@ -240,7 +241,8 @@ module apack_emitter #(
   );
   assign advance = !part_valid_q || out_ready;
 
-  assign idle = !(queued || head_valid_q || chunk_valid_q || turn_valid_q || part_valid_q || m_valid);
+  assign idle = !(queued || head_valid_q || chunk_valid_q || (turn_valid_q && !advance));
+  assign held = {1'b0, part_valid_q} + {1'b0, m_valid} + {1'b0, !out_ready};
 
   generate
     if (CODERS <= 8) begin : g_unused

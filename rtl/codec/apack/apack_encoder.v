@@ -9,7 +9,9 @@
 // only if there is room for its event and offset, and if it misses its slot the next one is CODERS cycles later.
 // Slots of a block: the values, CODERS FLUSH, CODERS ZERO, 3 PAD (apack_encode_loop). INIT goes past the pipeline into the loop, a round
 // ahead of the first values, while those are on their way.
-// Latency: a block of n values takes n + 2*CODERS + 29 to 64 cycles from start to done when nothing waits, 1 or 2 more with 15 or 16 coders.
+// `start` may come ahead, once every raw word of the block in work has been taken: the words of the next block are fetched then, and its slots begin
+// when this block holds nothing but its last parts, each of which has its place.
+// Latency: a block of n values takes n + 2*CODERS + 29 to 64 cycles from start to done when nothing waits, up to 6 more with over 10 coders.
 // Throughput: one value a cycle; less where the bits of many values exceed 16 (long runs of pending bits), and a round of the loop for each word that
 // comes late.
 // `limit`: the pending bits of a coder passed 63. The block runs to its end (the raw words are taken), but A is not written any
@@ -29,7 +31,7 @@ module apack_encoder #(
     input  wire                             clk,
     input  wire                             rst,            // also aborts a block
     // control
-    input  wire                             start,
+    input  wire                             start,          // also ahead of the last `done`
     input  wire [$clog2(BLOCK_BYTES*8/W):0] values,         // 1..BLOCK_BYTES*8/W
     input  wire [                    W-1:0] zero,           // not used by this codec
     input  wire                             is_signed,      // not used by this codec
@@ -68,14 +70,14 @@ module apack_encoder #(
   localparam [VW-1:0] ROUND_LAST = CODERS[VW-1:0] - VALUE_ONE;
   localparam [VW-1:0] PAD_LAST = 2;
   localparam [3:0] CODER_LAST = CODERS[3:0] - 4'd1;
-  // Cycles from start. The first turn: the lane's first word is there then, and all coders have had their INIT when their values come.
+  // Cycles from `enter`. The first turn: all coders have had their INIT when their values come.
   // A slot takes 11 cycles to stage 4 of the loop, where INIT goes in a round of the loop earlier, so 10 from `init`.
-  localparam FIRST_TURN = CODERS > 14 ? CODERS - 9 : 5;
+  localparam FIRST_TURN = CODERS > 10 ? CODERS - 9 : 1;
   localparam INIT_END = FIRST_TURN + 10;
   localparam INIT_BEGIN = INIT_END - CODERS;
   // The coder of the slot at stage 5 of the loop, 12 slots behind the one that goes in.
   localparam CODER_BEHIND = (4 * CODERS - FIRST_TURN - 11) % CODERS;
-  localparam FIRST_LATE = FIRST_TURN - 2;
+  localparam FIRST_LATE = FIRST_TURN < 2 ? 0 : FIRST_TURN - 2;
   localparam [4:0] HOLD = CODERS[4:0];
   // A coder with this many parts reserved and not written stops the values; up to 4 more may be reserved by then.
   localparam [3:0] MOST_PARTS = 4'd11;
@@ -114,13 +116,39 @@ module apack_encoder #(
   end
 
   // ------------------------------------------------------------------------------------------------------------------
+  // Blocks: one that was started, and the one in work. The first enters the pipeline when it has a word and the other one ends.
+  // ------------------------------------------------------------------------------------------------------------------
+  reg started_q, busy_q, begin_block_q;
+  reg [VW-1:0] started_count_q;
+  reg started_last_q;
+  wire finish;
+  wire word_there;
+  wire enter = started_q && word_there && (finish || !busy_q);
+
+  always @(posedge clk) begin
+    if (start) begin
+      started_q <= 1'b1;
+      started_count_q <= values - VALUE_ONE;
+      started_last_q <= values == VALUE_ONE;
+    end else if (enter) begin
+      started_q <= 1'b0;
+    end
+    busy_q <= enter || (busy_q && !finish);
+    begin_block_q <= enter;
+    if (rst) begin
+      started_q <= 1'b0;
+      busy_q <= 1'b0;
+      begin_block_q <= 1'b0;
+    end
+  end
+
+  // ------------------------------------------------------------------------------------------------------------------
   // Raw words: the word in use and the next one
   // ------------------------------------------------------------------------------------------------------------------
-  reg running_q, next_valid_q, word_valid_q;
+  reg next_valid_q, word_valid_q;
   reg [63:0] next_q, word_q;
   reg [PW-1:0] place_q;
   wire take_value, take_last;
-  wire idle = rst || !running_q;
   wire move_word = !word_valid_q || (take_value && (place_q == PLACE_LAST || take_last));
 
   always @(posedge clk) begin
@@ -131,14 +159,15 @@ module apack_encoder #(
       word_q <= next_q;
       word_valid_q <= next_valid_q;
     end
-    if (take_value) place_q <= place_q + PLACE_ONE;
-    if (idle) begin
+    if (take_value) place_q <= take_last ? {PW{1'b0}} : place_q + PLACE_ONE;
+    if (rst) begin
       next_valid_q <= 1'b0;
       word_valid_q <= 1'b0;
       place_q <= {PW{1'b0}};
     end
   end
-  assign s_raw_tready = running_q && !next_valid_q;
+  assign word_there   = next_valid_q || word_valid_q;
+  assign s_raw_tready = !next_valid_q;  // also before `start`
 
   // ------------------------------------------------------------------------------------------------------------------
   // Slots: the kinds of a block in order, each slot in its turn. After a missed turn the next one is a round later.
@@ -169,21 +198,21 @@ module apack_encoder #(
       turn_q <= late_q == 4'd0;
       late_q <= late_q - 4'd1;
     end
-    if (start) begin
+    if (enter) begin
       kind_q  <= 4'b0001;
-      count_q <= values - VALUE_ONE;
-      last_q  <= values == VALUE_ONE;
-      turn_q  <= 1'b0;
+      count_q <= started_count_q;
+      last_q  <= started_last_q;
+      turn_q  <= FIRST_TURN == 1;
       late_q  <= FIRST_LATE[3:0];
     end
     if (rst) kind_q <= 4'd0;
   end
 
-  reg [4:0] age_q;  // cycles since start, up to INIT_END
+  reg [4:0] age_q;  // cycles since `enter`, up to INIT_END
   wire init = age_q >= INIT_BEGIN[4:0] && age_q != INIT_END[4:0];
   always @(posedge clk) begin
     if (age_q != INIT_END[4:0]) age_q <= age_q + 5'd1;
-    if (start) age_q <= 5'd1;
+    if (enter) age_q <= 5'd1;
     if (rst) age_q <= INIT_END[4:0];
   end
 
@@ -244,7 +273,7 @@ module apack_encoder #(
       .STAGES(5)
   ) u_last (
       .clk(clk),
-      .clear(idle),
+      .clear(rst),
       .enable(1'b1),
       .s_data(slot_last_q),
       .m_data(last_5)
@@ -304,7 +333,7 @@ module apack_encoder #(
       .DEPTH(32)
   ) u_offsets (
       .clk(clk),
-      .rst(idle),
+      .rst(rst),
       .s_valid(aligned_valid_q),
       .s_ready(offsets_ready),
       .s_data({aligned_last_q, aligned_bits_q, aligned_q}),
@@ -319,7 +348,7 @@ module apack_encoder #(
       .GRANULARITY(1)
   ) u_packer (
       .clk(clk),
-      .rst(idle),
+      .rst(rst),
       .s_valid(b_valid),
       .s_ready(b_ready),
       .s_bits(b_bits),
@@ -333,7 +362,7 @@ module apack_encoder #(
   reg b_flushed_q;
   always @(posedge clk) begin
     if (b_valid && b_ready && b_last) b_flushed_q <= 1'b1;
-    if (idle) b_flushed_q <= 1'b0;
+    if (finish || rst) b_flushed_q <= 1'b0;
   end
 
   // ------------------------------------------------------------------------------------------------------------------
@@ -348,12 +377,14 @@ module apack_encoder #(
   wire [ 3:0] event_bits;
   wire [10:0] event_rest;
   wire room, emitter_idle;
+  wire [1:0] emitter_held;
+  wire [AW:0] emitter_words;
   wire [  15:0] a_part;
   wire [AW+1:0] a_place;
 
   always @(posedge clk) begin
     coder_q <= coder_q == CODER_LAST ? 4'd0 : coder_q + 4'd1;
-    if (start) coder_q <= CODER_BEHIND[3:0];
+    if (enter) coder_q <= CODER_BEHIND[3:0];
   end
 
   apack_encode_loop #(
@@ -389,7 +420,7 @@ module apack_encoder #(
   ) u_emitter (
       .clk(clk),
       .rst(rst),
-      .begin_block(start),
+      .begin_block(begin_block_q),
       .drop(limit_q),
       .coder(coder_q),
       .reserve(reserve),
@@ -405,7 +436,8 @@ module apack_encoder #(
       .event_fits(event_fits),
       .room(room),
       .idle(emitter_idle),
-      .words(a_words),
+      .held(emitter_held),
+      .words(emitter_words),
       .m_valid(m_a_tvalid),
       .m_ready(m_a_tready),
       .m_part(a_part),
@@ -425,9 +457,9 @@ module apack_encoder #(
     crowded_q <= (settled_q || is_value) && waiting_parts >= MOST_PARTS && !limit_q;
     if (crowded_q) hold_q <= HOLD;
     else if (|hold_q) hold_q <= hold_q - 5'd1;
-    ok_q <= room && !(|b_level[5:4]) && !crowded_q && !(|hold_q);
+    ok_q <= enter || (room && !(|b_level[5:4]) && !crowded_q && !(|hold_q));  // nothing is held at `enter`
     if (over) limit_q <= 1'b1;
-    if (idle) begin
+    if (finish || rst) begin
       crowded_q <= 1'b0;
       settled_q <= 1'b0;
       hold_q <= 5'd0;
@@ -436,37 +468,53 @@ module apack_encoder #(
   end
 
   // ------------------------------------------------------------------------------------------------------------------
-  // End of the block: no slot to give, none on the way, nothing held
+  // End of the block: no slot to give, none on the way, no event held. B has ended long before A has. The last parts of A, up to three, may wait for
+  // their user still while the next block begins.
   // ------------------------------------------------------------------------------------------------------------------
   reg pads_given_q, pads_done_q, done_q;
   reg limit_out_q;
-  wire finish = running_q && pads_done_q && emitter_idle && b_flushed_q && b_empty;
-  // The last PAD slot is followed by none: its way through the loop takes 12 cycles, and 3 more into the emitter's FIFO.
+  reg [AW:0] a_words_q;
+  reg ended_q, tail_q;  // `finish` was a cycle ago; parts may wait
+  reg [1:0] owed_q;     // the parts that wait
+  wire taken = m_a_tvalid && m_a_tready;
+  assign finish = pads_done_q && emitter_idle && b_flushed_q && b_empty && !ended_q && !tail_q;
+  // The last PAD slot is followed by none: its way through the loop takes 12 cycles, and 3 more into the emitter's FIFO. One of an aborted block
+  // comes out of the delay while the next block, if there is one, has slots to give.
   wire pads_behind;
   apack_delay #(
       .WIDTH (1),
       .STAGES(15)
   ) u_pads (
       .clk(clk),
-      .clear(idle),
+      .clear(rst),
       .enable(1'b1),
       .s_data(pads_given_q),
       .m_data(pads_behind)
   );
   always @(posedge clk) begin
     pads_given_q <= go && kind_q[3] && last_q;
-    if (pads_behind) pads_done_q <= 1'b1;
-    if (idle || finish) begin
+    if (pads_behind && busy_q && !(|kind_q)) pads_done_q <= 1'b1;
+    if (finish || rst) begin
       pads_given_q <= 1'b0;
       pads_done_q  <= 1'b0;
     end
-    if (start) running_q <= 1'b1;
-    if (finish || rst) running_q <= 1'b0;
-    done_q <= finish && !rst;
-    limit_out_q <= limit_q;
+    if (finish) begin
+      limit_out_q <= limit_q;
+      a_words_q   <= emitter_words;
+    end
+    ended_q <= finish;
+    tail_q  <= ended_q || (tail_q && owed_q != 2'd0);
+    owed_q  <= (ended_q ? emitter_held : owed_q) - {1'b0, taken};
+    done_q  <= tail_q && owed_q == 2'd0;
+    if (rst) begin
+      ended_q <= 1'b0;
+      tail_q  <= 1'b0;
+      done_q  <= 1'b0;
+    end
   end
-  assign done  = done_q;
-  assign limit = limit_out_q;
+  assign done    = done_q;
+  assign a_words = a_words_q;
+  assign limit   = limit_out_q;
 
   wire unused_fifo = &{1'b0, offsets_ready, b_level[3:0], b_peak};
 

@@ -172,6 +172,10 @@ class StreamMonitor(_Stream):
         self.cycles.clear()
         self._waiting = None
 
+    def drop(self, count: int) -> None:
+        """Forget the first beats."""
+        del self.beats[:count], self.cycles[:count]
+
     async def receive(self, count: int, *, timeout: int = 100_000) -> list[Any]:
         """Wait for `count` beats, return them and forget them; fails after `timeout` cycles."""
         for _ in range(timeout):
@@ -181,7 +185,7 @@ class StreamMonitor(_Stream):
         if len(self.beats) < count:
             raise AssertionError(f"{self.prefix}: {len(self.beats)} of {count} beats came within {timeout} cycles")
         taken = self.beats[:count]
-        del self.beats[:count], self.cycles[:count]
+        self.drop(count)
         return taken
 
     async def expect_silence(self, cycles: int = 50) -> None:

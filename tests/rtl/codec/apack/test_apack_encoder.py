@@ -36,7 +36,7 @@ CONFIG = BoxConfig(
 )
 BLOCK_WORDS = BLOCK_BYTES // 8
 KIT_TESTS = add_encoder_tests(globals(), CONFIG) if WIDTH != 4 else 0
-OWN_TESTS = 4
+OWN_TESTS = 5
 
 
 def use_table(box: EncoderBox, table: Table) -> None:
@@ -147,6 +147,53 @@ async def encoder_rate(dut: Any) -> None:
         dut._log.info("table %s: %d values in %d cycles", kind, len(values), taken)
         assert taken <= len(values) + SPARE
     await clock.wait_cycles(dut, 1)
+    await box.expect_silence()
+
+
+@cocotb.test()
+async def encoder_ahead(dut: Any) -> None:
+    """`start` of each block ahead of the done before it: no cycle is lost for a late start, and nothing of one block gets into the next."""
+    box = EncoderBox(dut, CONFIG)
+    await box.begin()
+    kind = "even" if WIDTH == 4 else "middle"
+    use_table(box, make_table(kind, WIDTH))
+    await box.load_table()
+    rng = random.Random("ahead")
+
+    def some_blocks(count: int) -> list[list[int]]:
+        sizes = [rng.choice((1, 2, 8, 9, CODERS, 64, 65, rng.randint(10, min(CONFIG.block_values, 600)))) for _ in range(count)]
+        return [likely_values(rng, box.config.table, size) for size in sizes]
+
+    # long enough that the start is ahead indeed; the last one is not followed by another
+    size = min(CONFIG.block_values, 300)
+    blocks = [likely_values(rng, box.config.table, size) for _ in range(8)]
+    done = await box.encode_ahead(blocks, itertools.repeat(0))
+    gaps = [after - before for before, after in itertools.pairwise(done)]
+    dut._log.info("%d values a block, cycles from done to done: %s", size, gaps)
+    assert max(gaps) <= size + 2 * CODERS + 40
+    assert all(when > before + 4 for before in done for when in box.b.cycles if when > before)
+    await box.encode_ahead(some_blocks(25), itertools.repeat(0))
+    await box.encode_ahead(some_blocks(25), iter(lambda: rng.choice((0, 1, 2, 5, 20, 30, 40, 50, 70)), None))
+    for number, pressure in enumerate(pressures(EncoderBox.PORTS)):
+        box.set_pressure(pressure, number)
+        await box.encode_ahead(some_blocks(8), iter(lambda: rng.choice((0, 0, 3, 30)), None))
+    box.set_pressure({})
+    # a block past the limit among others: it ends, and its neighbours are whole
+    past = pending_values(box.config.table, CODERS, 64, min(25 * CODERS, CONFIG.block_values)) if WIDTH != 4 else None
+    if past:
+        assert box.config.streams(past, 0).limit
+        await box.encode_ahead([*some_blocks(3), past, *some_blocks(3), past, past, *some_blocks(2)], itertools.repeat(0))
+    # rst while one block ends and the next has been started
+    for cycles in range(0, 60, 3):
+        await box.begin_block(some_blocks(1)[0], 0)
+        while not box.raw.idle:
+            await clock.wait_cycles(dut, 1)
+        await clock.wait_cycles(dut, cycles % 30)
+        if box.running:
+            await box.begin_block(some_blocks(1)[0], 0)
+            await clock.wait_cycles(dut, cycles)
+        await box.abort()
+        await box.encode("after rst", some_blocks(1)[0])
     await box.expect_silence()
 
 
