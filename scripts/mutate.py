@@ -44,6 +44,10 @@ def _lane(what: str, module: str, old: str, new: str, variant: str = "verilator"
     return Mutant(what, f"rtl/lane/{module}.v", old, new, f"tests/rtl/lane/test_{module}.py::test_{module}[{variant}]")
 
 
+def _ahead(what: str, old: str, new: str) -> Mutant:
+    return Mutant(f"ahead: {what}", "rtl/lane/lane.v", old, new, "tests/rtl/lane/test_lane_ahead.py::test_lane_ahead[verilator]")
+
+
 def _engine(what: str, module: str, old: str, new: str, variant: str = "verilator-3") -> Mutant:
     return Mutant(what, f"rtl/engine/{module}.v", old, new, f"tests/rtl/engine/test_{module}.py::test_{module}[{variant}]")
 
@@ -69,12 +73,16 @@ MUTANTS = (
     _lane("size is one word late", "lane_collector", "{1'b0, s_a_taddress} + 1'b1;", "{1'b0, s_a_taddress};"),
     _lane("strobes are not reversed", "lane_collector", "{s_a_tstrb[0], s_a_tstrb[1], s_a_tstrb[2], s_a_tstrb[3]}", "s_a_tstrb"),
     _lane("A is taken under B", "lane_collector", "s_a_tvalid && !s_b_tvalid", "s_a_tvalid"),
-    _lane("the other slot is released", "lane", "occupied_q[drain_q] <= 1'b0;", "occupied_q[!drain_q] <= 1'b0;", "verilator-512"),
-    _lane("coded as large as raw is kept", "lane", "judged_q >= {1'b0", "judged_q > {1'b0", "verilator-512"),
-    _lane("no abort at the raw size, nor at a limit", "lane", "(limit_q || judged_q", "(limit_q && judged_q", "verilator-512"),
-    _lane(
-        "the encoder's last words are not counted", "lane", "JUDGE:   state_d = COMPARE;", "JUDGE:   state_d = WAIT_FULL;", "verilator-512"
-    ),
+    _lane("the other slot is released", "lane", "occupied_q[drain_q] <= 1'b0;", "occupied_q[!drain_q] <= 1'b0;", "verilator"),
+    _lane("coded as large as raw is kept", "lane", "judged_q >= {1'b0", "judged_q > {1'b0", "verilator"),
+    _lane("no abort at the raw size, nor at a limit", "lane", "(limit_q || judged_q", "(limit_q && judged_q", "verilator"),
+    _lane("the encoder's last words are not counted", "lane", "JUDGE:   state_d = COMPARE;", "JUDGE:   state_d = WAIT_FULL;", "verilator"),
+    _ahead("a block with another table is begun", "loaded_q && number_q == table_q[next_slot_q]", "1'b1"),
+    _ahead("a block of another codec is begun", "codec_q[next_slot_q] == code_codec_q && other_table_same", "other_table_same"),
+    _ahead("the block that has just been coded is begun", "occupied_q[next_slot_q] && !coded_q[next_slot_q]", "occupied_q[next_slot_q]"),
+    _ahead("what was begun outlives an abort", "(state_q == RUN && too_large_q && !coder_done)", "1'b0"),
+    _ahead("the raw size is the next block's", "coded_size >= {1'b0, limit_words_q}", "coded_size >= {1'b0, code_words_q}"),
+    _ahead("the size goes on from block to block", "coder_load || finish_ahead", "coder_load"),
     _engine("no tail mask", "fill_router", "if (!last) keep", "if (!last || tail != 3'd0) keep"),
     _engine("lanes are swapped", "fill_router", "17'd1 << tag[3:0]", "17'd1 << (tag[3:0] ^ 4'd1)"),
     _engine("blocks of two jobs are counted together", "fill_router", "(job == tag[11:7] ? blocks : 32'd0)", "blocks"),
@@ -158,6 +166,18 @@ MUTANTS = (
     _codec(
         "a coder's queue of places overflows", "apack_encoder", "waiting_parts >= MOST_PARTS", "waiting_parts >= 4'd15", "apack_encoder"
     ),
+    _codec(
+        "done before the last part is taken", "apack_emitter", "{1'b0, part_valid_q} + {1'b0, m_valid}", "{1'b0, m_valid}", "apack_encoder"
+    ),
+    _codec("an aborted block ends the next one", "apack_encoder", "pads_behind && busy_q && !(|kind_q)", "pads_behind", "apack_encoder"),
+    _codec(
+        "the last block's words are the next one's",
+        "apack_encoder",
+        "a_words_q   <= emitter_words",
+        "a_words_q   <= a_words_q",
+        "apack_encoder",
+    ),
+    _codec("the limit outlives its block", "apack_encoder", "      limit_q <= 1'b0;", "      limit_q <= limit_q && !rst;", "apack_encoder"),
     _codec("end of a row is that of the next one", "apack_encoder", "end_memory[load_before]", "end_memory[load_row_q]", "apack_encoder"),
     _codec("the pending limit is not seen", "apack_encode_loop", "value_5_q && pending[6] &&", "value_5_q && 1'b0 &&", "apack_encoder"),
     _codec("flush by another bit", "apack_encode_loop", "flush_4 && low_4_q[14]", "flush_4 && low_4_q[13]", "apack_encoder"),

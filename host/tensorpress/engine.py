@@ -112,8 +112,8 @@ class Capabilities:
         """Return the values of a block with which a job, or a chain of them, of `count` values goes fast: 4096, or less for a short one.
 
         The lanes of a job begin and end one after the other, so it takes about `count / lanes` cycles and a block more. A block is at most
-        a twenty-fifth of that, but not below 1024 values: smaller ones cost size (index, last words, apack's coders) and cycles between them.
-        The jobs of a chain overlap: it counts as one.
+        a twenty-fifth of that, but not below 1024 values: smaller ones cost size (index, last words, apack's coders) and cycles between
+        them. The jobs of a chain overlap: it counts as one.
         """
         step = BLOCK_GRANULE_BYTES * 8 // self.width
         share = count // (25 * max(self.encode_lanes, self.decode_lanes))

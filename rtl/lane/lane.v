@@ -389,22 +389,22 @@ module lane #(
         else state_q <= state_d;
     end
 
-    // Ahead: the encoder has every word of this block, the next slot has one for it that differs in values only. The flag is a register of conditions
-    // that last: a slot that has just been coded is not marked so for some cycles after `code_q` has moved on, hence `settling`.
-    wire other = !code_q;
+    // Ahead: the encoder has every word of this block, and the other slot has the next one for it, which differs in values only. This block's result
+    // is told by `code_q` as ever; the feeder and `code_*` are at the other slot.
+    reg next_slot_q;  // the slot whose parameters the coder gets next: in IDLE code_q, else the other one
     wire other_table_same;
     reg other_fits_q, ahead_start_q;
-    reg [1:0] settling_q;
     wire go_ahead = state_q == RUN && !ahead_q && other_fits_q && feed_b_end && !too_large_q;
     wire finish_ahead = code_finish && ahead_q;
 
     always @(posedge clk) begin
-        settling_q   <= {settling_q[0], code_finish};
-        other_fits_q <= state_q == RUN && !ahead_q && settling_q == 2'b00 && !decompress && encoder_takes_ahead && occupied_q[other] && !coded_q[other] &&
-                        !raw_q[other] && !decompress_q[other] && codec_q[other] == code_codec_q && other_table_same;
+        other_fits_q <= state_q == RUN && !ahead_q && !decompress && encoder_takes_ahead && occupied_q[next_slot_q] && !coded_q[next_slot_q] &&
+                        !raw_q[next_slot_q] && !decompress_q[next_slot_q] && codec_q[next_slot_q] == code_codec_q && other_table_same;
         ahead_start_q <= go_ahead;
         if (go_ahead) ahead_q <= 1'b1;
         if (code_finish || (state_q == RUN && too_large_q && !coder_done)) ahead_q <= 1'b0;
+        if (rst) next_slot_q <= 1'b0;
+        else if (state_q != IDLE) next_slot_q <= code_q ^ !finish_ahead;
         if (rst || ENCODE_CODECS < 8) begin
             ahead_q       <= 1'b0;
             ahead_start_q <= 1'b0;
@@ -416,19 +416,19 @@ module lane #(
         // the first `available` words of the feeder's slot may be read; it changes only in IDLE and in go_ahead, and the feeder reads two cycles later
         available_q  <= full_q[feed_slot] ? code_words_q : fill_count_q;
         if (state_q == IDLE || go_ahead) begin
-            code_values_q    <= values_q[next_slot];
-            code_decompress_q <= decompress_q[next_slot];
-            code_signed_q    <= signed_q[next_slot];
-            code_codec_q     <= codec_q[next_slot];
-            code_zero_q      <= zero_q[next_slot];
-            code_table_q     <= table_q[next_slot];
-            code_a_words_q   <= a_words_q[next_slot];
-            code_words_q     <= words_q[next_slot];
-            code_raw_words_q <= values_q[next_slot][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[next_slot][2:0]};
+            code_values_q    <= values_q[next_slot_q];
+            code_decompress_q <= decompress_q[next_slot_q];
+            code_signed_q    <= signed_q[next_slot_q];
+            code_codec_q     <= codec_q[next_slot_q];
+            code_zero_q      <= zero_q[next_slot_q];
+            code_table_q     <= table_q[next_slot_q];
+            code_a_words_q   <= a_words_q[next_slot_q];
+            code_words_q     <= words_q[next_slot_q];
+            code_raw_words_q <= values_q[next_slot_q][VALUES_WIDTH-1:3] + {{ADDRESS_WIDTH{1'b0}}, |values_q[next_slot_q][2:0]};
         end
         if (state_q == IDLE) limit_words_q <= words_q[code_q];
         else if (finish_ahead) limit_words_q <= code_words_q;
-        if (state_q == IDLE || finish_ahead) begin
+        if (state_q == IDLE) begin
             corrupt_q <= 1'b0;
             limit_q   <= 1'b0;
         end
@@ -444,7 +444,6 @@ module lane #(
     wire coder_load = state_q == LOAD;
     wire coder_rst = rst || coder_load;
     wire coder_start = state_q == START || ahead_start_q;
-    wire next_slot = state_q == IDLE ? code_q : !code_q;  // the one whose parameters the coder gets
 
     assign code_finish         = state_q == WAIT_FULL && code_full;
     assign code_result_raw     = raw_result_q;
@@ -466,7 +465,7 @@ module lane #(
             wire row_0 = table_address[3:0] == 4'd0;
             wire here = state_q == TABLE && after_q == 3'd0;
 
-            assign other_table_same  = loaded_q && number_q == table_q[other];
+            assign other_table_same  = loaded_q && number_q == table_q[next_slot_q];
             assign needs_table       = code_codec_q == 4'd3 && !(loaded_q && match_q);
             assign table_want        = here;
             assign table_want_number = code_table_q;

@@ -177,7 +177,7 @@ module apack_encoder #(
   reg last_q;  // count_q is 0
   reg [3:0] late_q;  // cycles to the next turn, less 1
   reg turn_q, ok_q;
-  wire go = turn_q && ok_q && (|kind_q[3:1] || (kind_q[0] && word_valid_q));
+  wire go = turn_q && (ok_q || begin_block_q) && (|kind_q[3:1] || (kind_q[0] && word_valid_q));
   assign take_value = go && kind_q[0];
   assign take_last  = last_q;
 
@@ -447,7 +447,7 @@ module apack_encoder #(
   assign m_a_taddress = a_place[AW+1:2];
   assign m_a_tstrb = 4'b1000 >> a_place[1:0];
 
-  // Permission for the next cycle's slot. While a coder's queue of places is nearly full, no value goes in: each slot that passes,
+  // Permission for the next cycle's slot; the first one of a block needs none, as nothing is held then. While a coder's queue of places is nearly full, no value goes in: each slot that passes,
   // also an empty one, is looked at (from the first value on: then all coders are fresh).
   reg crowded_q, settled_q;
   reg [4:0] hold_q;
@@ -457,7 +457,7 @@ module apack_encoder #(
     crowded_q <= (settled_q || is_value) && waiting_parts >= MOST_PARTS && !limit_q;
     if (crowded_q) hold_q <= HOLD;
     else if (|hold_q) hold_q <= hold_q - 5'd1;
-    ok_q <= enter || (room && !(|b_level[5:4]) && !crowded_q && !(|hold_q));  // nothing is held at `enter`
+    ok_q <= room && !(|b_level[5:4]) && !crowded_q && !(|hold_q);
     if (over) limit_q <= 1'b1;
     if (finish || rst) begin
       crowded_q <= 1'b0;

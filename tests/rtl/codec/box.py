@@ -316,9 +316,9 @@ class EncoderBox(_Box):
         return last - first + 1
 
     async def encode_ahead(self, blocks: Sequence[Sequence[int]], waits: Iterator[int]) -> list[int]:
-        """Code blocks that do not pause A or B for long, `start` of each ahead: some cycles after the last raw word of the one before was taken.
+        """Code blocks, `start` of each ahead: some cycles after the last raw word of the one before was taken.
 
-        Checks everything about each; returns the cycles of all `done`. For an encoder whose part of A is a beat (apack).
+        Checks everything about each; returns the cycles of all `done`. For an encoder that gives A in single parts (apack).
         """
         self._done.clear()
         done = self._done
