@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import cocotb
@@ -108,13 +108,13 @@ async def blocks_follow_without_a_gap(dut: Any) -> None:
     for _ in range(10):
         bench.send_block((block_of(rng, 0, 512), apack(0), 0))
     times: list[int] = []
-    cycle, before = 0, 0
-    while len(times) < 10 and cycle < 12_000:
+    now, before = 0, 0
+    while len(times) < 10 and now < 12_000:
         await RisingEdge(dut.clk)
-        cycle += 1
+        now += 1
         if len(bench.results) > before:
             before = len(bench.results)
-            times.append(cycle)
+            times.append(now)
     gaps = [after - last for last, after in pairwise(times)]
     dut._log.info("cycles from result to result: %s", gaps)
     assert len(times) == 10 and sum(gaps) <= 9 * (512 + 2 * CODERS + 23), gaps
@@ -145,6 +145,15 @@ async def blocks_of_many_jobs(dut: Any, fill: str, drain: str) -> None:
     expected = await code_and_check(bench, tasks)
     raw = sum(block.raw for block, (_, coding, _) in zip(expected, tasks, strict=True) if coding.codec == "apack")
     assert min(raw, len(tasks) - raw) >= 5
+
+
+@cocotb.test()
+async def a_block_that_waits_for_the_drain_is_not_coded_again(dut: Any) -> None:
+    bench = JobsBench(dut)
+    bench.drain_pauses = cycle([True] * 1500 + [False])
+    await bench.start()
+    rng = random.Random("late drain")
+    await code_and_check(bench, [(block_of(rng, 0, 512), apack(0), 0) for _ in range(8)])
 
 
 @cocotb.test()
@@ -193,5 +202,5 @@ def test_lane_ahead(simulator: str) -> None:
         toplevel="lane",
         parameters={"BLOCK_BYTES": BLOCK_BYTES, "ENCODE_CODECS": 11, "DECODE_CODECS": 3, "APACK_CODERS": CODERS},
         simulator=simulator,
-        expected_tests=7,
+        expected_tests=8,
     )
