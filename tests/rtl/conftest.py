@@ -14,6 +14,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 NO_ICARUS = "Icarus Verilog (iverilog) is not installed"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the variants that ``icarus_runs`` leaves out as slow: Icarus sees in one variant what was never reset, and is slow."""
+    for item in items:
+        runs = item.get_closest_marker("icarus_runs")
+        name = item.name.partition("[")[2].rstrip("]")
+        if runs is not None and name.startswith("icarus-") and name.removeprefix("icarus-") not in runs.args:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def icarus() -> str:
     """Icarus, which builds at once: for short tests of further parameters; skipped where it is not installed."""

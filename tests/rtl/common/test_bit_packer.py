@@ -140,6 +140,7 @@ async def reset_drops_bits(dut):
         await sink.expect_silence(10)
 
 
+@pytest.mark.icarus_runs("8-8", "17-1")
 @pytest.mark.parametrize(("max_bits", "granularity"), CONFIGURATIONS)
 def test_bit_packer(simulator, max_bits, granularity):
     run_cocotb(

@@ -165,6 +165,7 @@ async def reset_between_streams(dut):
     assert int(dut.m_valid.value) == 0
 
 
+@pytest.mark.icarus_runs("8-8", "17-1")
 @pytest.mark.parametrize(("max_bits", "granularity"), CONFIGURATIONS)
 def test_bit_unpacker(simulator, max_bits, granularity):
     run_cocotb(

@@ -196,7 +196,8 @@ async def short_commands(dut):
         assert data.cycles[-1] - data.cycles[0] <= 410
 
 
-@pytest.mark.parametrize("outstanding", [2, 4, 5, 8, 16])
+@pytest.mark.icarus_runs("5")
+@pytest.mark.parametrize("outstanding", [2, pytest.param(4, marks=pytest.mark.slow), 5, 8, pytest.param(16, marks=pytest.mark.slow)])
 def test_read_master(simulator, outstanding):
     run_cocotb(
         __file__,

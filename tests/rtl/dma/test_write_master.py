@@ -240,7 +240,8 @@ async def short_commands(dut):
         assert pulses.taken[-1] - pulses.taken[0] <= len(payload) + 10
 
 
-@pytest.mark.parametrize("outstanding", [2, 4, 5, 8, 16])
+@pytest.mark.icarus_runs("5")
+@pytest.mark.parametrize("outstanding", [2, pytest.param(4, marks=pytest.mark.slow), 5, 8, pytest.param(16, marks=pytest.mark.slow)])
 def test_write_master(simulator, outstanding):
     run_cocotb(
         __file__,

@@ -226,6 +226,7 @@ async def a_reset_drops_everything(dut):
     await bench.check(*bench.mixture(6))
 
 
+@pytest.mark.icarus_runs("3")
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_drain_reader(simulator, lanes):
     run_cocotb(

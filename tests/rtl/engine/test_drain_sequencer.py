@@ -356,6 +356,7 @@ async def a_block_in_a_few_cycles(dut, kind):
 TESTS = 2 * len(PROFILES) + 3 + 2 + 3
 
 
+@pytest.mark.icarus_runs("3")
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_drain_sequencer(simulator, lanes):
     run_cocotb(

@@ -99,6 +99,7 @@ async def reset_clears_the_count(dut):
     await bench.cycle(None)
 
 
+@pytest.mark.icarus_runs("3")
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 def test_fill_router(simulator, lanes):
     run_cocotb(

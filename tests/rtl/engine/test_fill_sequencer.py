@@ -350,6 +350,7 @@ async def a_block_in_a_few_cycles(dut, decompress):
 TESTS = 2 * len(PROFILES) + 1 + 1 + 2 + 2 + 2
 
 
+@pytest.mark.icarus_runs("3")
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_fill_sequencer(simulator, lanes):
     run_cocotb(

@@ -108,6 +108,7 @@ async def every_event_counts_alone(dut):
         assert {other: int(getattr(dut, f"count_{other}").value) for other in COUNTS} == expected
 
 
+@pytest.mark.icarus_runs("3")
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 def test_job_counters(simulator, lanes):
     run_cocotb(

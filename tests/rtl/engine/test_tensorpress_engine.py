@@ -289,6 +289,7 @@ TWO_PORTS = {"ENCODE_LANES": 3, "DECODE_LANES": 4, "MEMORY_PORTS": 2, "STREAM_BY
 A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
 
 
+@pytest.mark.icarus_runs("1-3")
 @pytest.mark.parametrize(
     "lanes",
     [
