@@ -99,6 +99,11 @@ test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
 	@$(PYTEST) -n $(JOBS) --dist worksteal --slow $(PYTEST_ARGS) tests
 	@if $(PYNQ_POSSIBLE); then $(MAKE) --no-print-directory test-pynq test-pynq-3.0.1; else echo "NOTE: no pynq for $$($(PYTHON) --version): its tests did not run"; fi
 
+.PHONY: test-builds
+test-builds: $(VENV)/stamp-dev  ## the tests of the engine on each named build: full, inference, small
+	@echo "== tests: system, on the named builds"
+	@$(PYTEST) -n $(JOBS) --dist loadfile --slow -k 'full or inference or small' $(PYTEST_ARGS) tests/system
+
 .PHONY: test-pynq test-pynq-3.0.1
 test-pynq: pynq-venv  ## the driver of the boards, and the notebook, on the simulated board
 	@echo "== tests: pynq 3.1.2"

@@ -94,13 +94,14 @@ module fill_sequencer #(
     wire [16:0] lane_here = 17'd1 << lane_q;
     reg [LANES-1:0] lane_here_q;
     wire give = state_q == GIVE && lane_ready_q;
+    reg read_q, stream_q;  // state_q is COMMAND, and whose it is
     wire command = (read_valid && read_ready) || (stream_valid && stream_ready);
 
     wire job_stream_in = job_stream && !job_decompress;
 
     assign entry_ready  = state_q == ENTRY;
-    assign read_valid   = state_q == COMMAND && !job_stream_in;
-    assign stream_valid = state_q == COMMAND && job_stream_in;
+    assign read_valid   = read_q;
+    assign stream_valid = stream_q;
 
     assign task_values  = values_q;
     assign task_a_words = job_decompress ? a_words_q[ADDRESS_WIDTH:0] : {ADDRESS_WIDTH + 1{1'b0}};
@@ -136,10 +137,14 @@ module fill_sequencer #(
     always @(posedge clk) begin
         if (rst) begin
             state_q    <= IDLE;
+            read_q     <= 1'b0;
+            stream_q   <= 1'b0;
             task_valid <= {LANES{1'b0}};
             error      <= 1'b0;
         end else begin
             state_q    <= state_d;
+            read_q     <= state_d == COMMAND && !job_stream_in;
+            stream_q   <= state_d == COMMAND && job_stream_in;
             task_valid <= give && !halt ? lane_here_q : {LANES{1'b0}};
             error      <= state_q == CHECK && (malformed_q || too_large_q || outside_q) && !halt;
         end

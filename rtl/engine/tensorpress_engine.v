@@ -752,12 +752,18 @@ module tensorpress_engine #(
     localparam BLOCK_WIDTH = 21;  // at most 2^28 values in blocks of at least 128
     localparam TAG_WIDTH = MEMORY_PORTS == 2 ? 12 + BLOCK_WIDTH : 12;  // of a word: {block, job[4:0], tail[2:0], lane[3:0]}
 
-    wire read_cmd_ready, read_beat, second_taken;
+    wire read_beat, second_taken;
     wire [TAG_WIDTH+1:0] read_data_tag;
     wire [7:0] reads, writes;
     wire of_second = MEMORY_PORTS == 2 && cmd_lane[0];
 
-    // the next job before the index before blocks, but a command once shown stays
+    // the next job before the index before blocks, but a command once shown stays; the chosen one goes on out of a register, every other cycle
+    reg read_cmd_valid_q;
+    reg [31:0] read_cmd_address_q;
+    reg [15:0] read_cmd_words_q;
+    reg [TAG_WIDTH+1:0] read_cmd_tag_q;
+    wire read_queue_ready;
+    wire read_cmd_ready = !read_cmd_valid_q;
     wire block_wanted = block_read_valid && streams_closed_q && !of_second;
     reg block_shown_q, index_shown_q;
     wire pick_block = block_wanted && (block_shown_q || (!index_shown_q && !index_cmd_valid && !fetch_cmd_valid));
@@ -782,6 +788,18 @@ module tensorpress_engine #(
 
     always @(posedge clk) if (index_go) index_job_q <= next_job;
 
+    always @(posedge clk) begin
+        if (read_cmd_ready) begin
+            read_cmd_valid_q   <= fetch_cmd_valid || index_cmd_valid || block_wanted;
+            read_cmd_address_q <= pick_block ? block_cmd_address : pick_index ? index_cmd_address : fetch_cmd_address;
+            read_cmd_words_q   <= pick_block ? block_cmd_words : pick_index ? index_cmd_words : fetch_cmd_words;
+            read_cmd_tag_q     <= read_cmd_tag;
+        end else if (read_queue_ready) begin
+            read_cmd_valid_q <= 1'b0;
+        end
+        if (clear_q) read_cmd_valid_q <= 1'b0;
+    end
+
     // an error comes with its word
     wire of_block = read_data_tag[1:0] == OF_BLOCK;
     wire of_index = read_data_tag[1:0] == OF_INDEX;
@@ -804,11 +822,11 @@ module tensorpress_engine #(
         .rst(clear_q),
         .halt(halt),
         .idle(read_idle),
-        .s_cmd_valid(fetch_cmd_valid || index_cmd_valid || block_wanted),
-        .s_cmd_ready(read_cmd_ready),
-        .s_cmd_address(pick_block ? block_cmd_address : pick_index ? index_cmd_address : fetch_cmd_address),
-        .s_cmd_words(pick_block ? block_cmd_words : pick_index ? index_cmd_words : fetch_cmd_words),
-        .s_cmd_tag(read_cmd_tag),
+        .s_cmd_valid(read_cmd_valid_q),
+        .s_cmd_ready(read_queue_ready),
+        .s_cmd_address(read_cmd_address_q),
+        .s_cmd_words(read_cmd_words_q),
+        .s_cmd_tag(read_cmd_tag_q),
         .m_data_valid(read_data_valid),
         .m_data(read_data),
         .m_data_tag(read_data_tag),
