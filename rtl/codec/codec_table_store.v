@@ -35,14 +35,16 @@ module codec_table_store #(
     reg [1:0] state_q;
     reg [3:0] row_q;
     reg [4:0] number_q, number_here;
+    reg [LANES-1:0] want_q;  // a lane that no longer wants is known of before IDLE; what is sent for one that was reset harms nobody
     integer i;
 
     always @* begin
         number_here = 5'd0;
-        for (i = LANES - 1; i >= 0; i = i - 1) if (want[i]) number_here = want_number[5*i+:5];
+        for (i = LANES - 1; i >= 0; i = i - 1) if (want_q[i]) number_here = want_number[5*i+:5];
     end
 
     always @(posedge clk) begin
+        want_q     <= want;
         bus_valid  <= state_q == SEND && !rst;
         bus_number <= number_q;
         bus_row    <= row_q;
@@ -50,7 +52,7 @@ module codec_table_store #(
             IDLE: begin
                 row_q    <= 4'd0;
                 number_q <= number_here;
-                if (|want) state_q <= SEND;
+                if (|want_q) state_q <= SEND;
             end
             SEND: begin
                 row_q <= row_q + 1'b1;
