@@ -4,7 +4,7 @@
 //
 // A job's table is written once, after its check. Each lane asks when it comes to a block whose table it does not have; the lane with the lowest
 // number goes first, and all lanes that wait for the same table take it together.
-// Latency: a lane has row 0 about 5 cycles after it asked, when nobody else did; row 15 comes 15 cycles later.
+// Latency: a lane has row 0 about 6 cycles after it asked, when nobody else did; row 15 comes 15 cycles later.
 // Assumes: a table is not written while a lane may ask for it; `want` falls within 3 cycles of the last row.
 
 `resetall
