@@ -11,8 +11,8 @@
 // ahead of the first values, while those are on their way.
 // `start` may come ahead, once every raw word of the block in work has been taken: the words of the next block are fetched then, and its slots begin
 // when this block holds nothing but its last parts, each of which has its place.
-// Latency: a block of n values takes n + 2*CODERS + 26 to 64 cycles from start to done when nothing waits, up to 6 more with over 10 coders; done
-// follows done after 2 to 5 cycles less where the start was ahead.
+// Latency: a block of n values takes n + 2*CODERS + 26 to 64 cycles from start to done when nothing waits, up to 6 more with over 10 coders; where
+// the start is ahead, done follows done after n + 2*CODERS + 19 to 28 cycles, as long as no coder has many pending bits.
 // Throughput: one value a cycle; less where the bits of many values exceed 16 (long runs of pending bits), and a round of the loop for each word that
 // comes late.
 // `limit`: the pending bits of a coder passed 63. The block runs to its end (the raw words are taken), but A is not written any
