@@ -180,22 +180,28 @@ def some_blocks(seed, count=10):
     return blocks
 
 
+def check_coded(bench, first, tasks):
+    """The results from `first` on, and what was drained, are the model's of these (values, coding); returns the model's blocks."""
+    blocks = [encode_block(values, coding) for values, coding in tasks]
+    for number, block in enumerate(blocks, first):
+        what = f"block {number - first} of {len(blocks)}"
+        assert bench.results[number] == {
+            "a_words": 0 if block.raw else block.a_words,
+            "words": block.a_words + block.b_words,
+            "raw": int(block.raw),
+            "corrupt": 0,
+        }, what
+        assert bench.drained[number] == block.payload.tolist(), what
+    return blocks
+
+
 async def compress_and_check(bench, blocks, coding):
     await bench.job(coding, decompress=False)
     for values in blocks:
         bench.send(values=len(values), words=raw_words(values), raw=coding.codec == "raw")
     first = len(bench.results)
     await bench.finish(first + len(blocks))
-    for number, values in enumerate(blocks):
-        expected = encode_block(values, coding)
-        result, words = bench.results[first + number], bench.drained[first + number]
-        assert result == {
-            "a_words": 0 if expected.raw else expected.a_words,
-            "words": expected.a_words + expected.b_words,
-            "raw": int(expected.raw),
-            "corrupt": 0,
-        }, f"block {number}"
-        assert words == expected.payload.tolist(), f"block {number}"
+    check_coded(bench, first, [(values, coding) for values in blocks])
 
 
 async def decompress_and_check(bench, blocks, coding):

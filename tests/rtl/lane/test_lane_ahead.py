@@ -12,9 +12,9 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from codec.apack.apack_tables import bus_words, likely_values, make_table, pending_values
 from harness import run_cocotb
-from lane.test_lane import BLOCK_BYTES, Bench, raw_words
+from lane.test_lane import BLOCK_BYTES, Bench, check_coded, raw_words
 from lib.clock import wait_cycles
-from tensorpress.codecs import CODEC_NUMBERS, Coding, encode_block
+from tensorpress.codecs import CODEC_NUMBERS, Coding
 from tensorpress.tables import Table
 
 CODERS = 8
@@ -82,17 +82,7 @@ async def code_and_check(bench: JobsBench, tasks: list[Task]) -> list[Any]:
     for task in tasks:
         bench.send_block(task)
     await bench.finish(first + len(tasks), timeout=400_000)
-    expected = [encode_block(values, coding) for values, coding, _ in tasks]
-    for number, block in enumerate(expected):
-        result, words = bench.results[first + number], bench.drained[first + number]
-        assert result == {
-            "a_words": 0 if block.raw else block.a_words,
-            "words": block.a_words + block.b_words,
-            "raw": int(block.raw),
-            "corrupt": 0,
-        }, f"block {number}, {tasks[number][1].codec}, {len(tasks[number][0])} values"
-        assert words == block.payload.tolist(), f"block {number}, {tasks[number][1].codec}, {len(tasks[number][0])} values"
-    return expected
+    return check_coded(bench, first, [(values, coding) for values, coding, _ in tasks])
 
 
 def block_of(rng: random.Random, number: int, size: int) -> np.ndarray:
