@@ -360,8 +360,9 @@ module apack_encoder #(
       .m_data(m_b_tdata),
       .empty(b_empty)
   );
-  reg b_flushed_q;
+  reg b_flushed_q, b_closed_q;
   always @(posedge clk) begin
+    b_closed_q <= b_flushed_q && b_empty;
     if (b_valid && b_ready && b_last) b_flushed_q <= 1'b1;
     if (finish || rst) b_flushed_q <= 1'b0;
   end
@@ -469,7 +470,7 @@ module apack_encoder #(
   end
 
   // ------------------------------------------------------------------------------------------------------------------
-  // End of the block: no slot to give, none on the way, no event held. B has ended long before A has. The last parts of A, up to three, may wait for
+  // End of the block: no slot to give, none on the way, no event held. B has ended long before A has, so a register may tell it. The last parts of A, up to three, may wait for
   // their user still while the next block begins.
   // ------------------------------------------------------------------------------------------------------------------
   reg pads_given_q, pads_done_q, done_q;
@@ -478,7 +479,7 @@ module apack_encoder #(
   reg ended_q, tail_q;  // `finish` was a cycle ago; parts may wait
   reg [1:0] owed_q;     // the parts that wait
   wire taken = m_a_tvalid && m_a_tready;
-  assign finish = pads_done_q && emitter_idle && b_flushed_q && b_empty && !ended_q && !tail_q;
+  assign finish = pads_done_q && emitter_idle && b_closed_q && !ended_q && !tail_q;
   // The last PAD slot is followed by none: its way through the loop takes 12 cycles, and 3 more into the emitter's FIFO. One of an aborted block
   // comes out of the delay while the next block, if there is one, has slots to give.
   wire pads_behind;
