@@ -479,7 +479,8 @@ module apack_encoder #(
   reg ended_q, tail_q;  // `finish` was a cycle ago; parts may wait
   reg [1:0] owed_q;     // the parts that wait
   wire taken = m_a_tvalid && m_a_tready;
-  assign finish = pads_done_q && emitter_idle && b_closed_q && !ended_q && !tail_q;
+  reg finish_q;
+  assign finish = finish_q;
   // The last PAD slot is followed by none: its way through the loop takes 12 cycles, and 3 more into the emitter's FIFO. One of an aborted block
   // comes out of the delay while the next block, if there is one, has slots to give.
   wire pads_behind;
@@ -504,11 +505,13 @@ module apack_encoder #(
       limit_out_q <= limit_q;
       a_words_q   <= emitter_words;
     end
+    finish_q <= pads_done_q && emitter_idle && b_closed_q && !finish_q && !ended_q && !tail_q;
     ended_q <= finish;
     tail_q  <= ended_q || (tail_q && owed_q != 2'd0);
     owed_q  <= (ended_q ? emitter_held : owed_q) - {1'b0, taken};
     done_q  <= tail_q && owed_q == 2'd0;
     if (rst) begin
+      finish_q <= 1'b0;
       ended_q <= 1'b0;
       tail_q  <= 1'b0;
       done_q  <= 1'b0;
