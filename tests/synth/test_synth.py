@@ -50,7 +50,7 @@ NAMED = {
 """The share of an xc7z020 that a build may take, so that an accelerator fits beside it."""
 
 
-MISSED = {"small": "148 MHz"}
+MISSED = {"small": "140 MHz"}
 """The goals that a build misses so far; a build that meets them has to leave this list."""
 
 
