@@ -238,7 +238,6 @@ class _Box:
         self.dut.values.value = count
         self.dut.start.value = 1
         self.running += 1
-        self._done.clear()
         await RisingEdge(self.dut.clk)
         self.dut.start.value = 0
         return self._edge()
@@ -299,6 +298,7 @@ class EncoderBox(_Box):
         self.raw.send(raw_words(values, self.config.width))
         if early:
             await clock.wait_cycles(self.dut, early)
+        self._done.clear()
         return await self._pulse_start(len(values))
 
     async def encode(self, what: str, values: Sequence[int], zero: int = 0, *, early: int = 0, slow: bool = False) -> int:
@@ -328,11 +328,7 @@ class EncoderBox(_Box):
             for _ in range(next(waits)):
                 await RisingEdge(self.dut.clk)
             self.raw.send(raw_words(values, self.config.width))
-            self.dut.values.value = len(values)
-            self.dut.start.value = 1
-            self.running += 1
-            await RisingEdge(self.dut.clk)
-            self.dut.start.value = 0
+            await self._pulse_start(len(values))
         for _ in range(SLOW * (40 * max(map(len, blocks)) + 4000)):
             if len(done) == len(blocks):
                 break
@@ -441,6 +437,7 @@ class DecoderBox(_Box):
         if not early and not late:
             self.a.send(a)
             self.b.send(b)
+        self._done.clear()
         first = await self._pulse_start(count)
         if late:
             await clock.wait_cycles(self.dut, late)
