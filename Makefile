@@ -101,8 +101,8 @@ test-full: $(VENV)/stamp-dev lint  ## lint, then all tests
 
 .PHONY: test-builds
 test-builds: $(VENV)/stamp-dev  ## the tests of the engine on each named build: full, inference, small
-	@echo "== tests: system, on the named builds"
-	@$(PYTEST) -n $(JOBS) --dist loadfile --slow -k 'full or inference or small' $(PYTEST_ARGS) tests/system
+	@echo "== tests: engine and system, on the named builds"
+	@$(PYTEST) -n $(JOBS) --dist loadfile --slow -k 'full or inference or small' $(PYTEST_ARGS) tests/rtl/engine tests/system
 
 .PHONY: test-pynq test-pynq-3.0.1
 test-pynq: pynq-venv  ## the driver of the boards, and the notebook, on the simulated board

@@ -50,10 +50,6 @@ NAMED = {
 """The share of an xc7z020 that a build may take, so that an accelerator fits beside it."""
 
 
-SLOWER = {"small": "140 MHz"}
-"""The builds that miss their clock so far, and nothing but that; one that reaches it has to leave this list."""
-
-
 def named(name):
     """A named build and its committed row."""
     build = next(build for build in synth_report.builds() if build.name == name)
@@ -72,9 +68,7 @@ def test_named_builds_leave_room(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_named_builds_reach_their_clock(name, request):
-    if name in SLOWER:
-        request.applymarker(pytest.mark.xfail(reason=SLOWER[name], strict=True))
+def test_named_builds_reach_their_clock(name):
     build, row = named(name)
     assert row.fmax_mhz >= build.clock_mhz
 

@@ -12,6 +12,7 @@ from lib.axi import Region
 from lib.engine_bench import PAYLOAD, RAW, EngineBench
 from lib.profiles import PROFILES
 from tensorpress.codecs import Coded, Coding, encode, index_entry
+from tensorpress.device.builds import checkout, engine_builds
 
 BLOCK = 512
 NOWHERE = [Region(0, 0)]
@@ -95,10 +96,11 @@ async def bad_jobs_are_refused(dut):
         ("BAD_ADDRESS", {"JOB_RAW_ADDRESS": 0xFFFF_FFF8}),
         ("BAD_ADDRESS", {"JOB_INDEX_ADDRESS": 0xFFFF_FFF8, "values": 200}),
         ("BAD_ADDRESS", {"JOB_PAYLOAD_ADDRESS": 0xFFFF_FFF8}),
-        ("UNSUPPORTED_CODEC", {"JOB_CONFIG": 2}),
-        ("UNSUPPORTED_CODEC", {"JOB_CONFIG": 3 | 1 << 4}),
-        ("UNSUPPORTED_CODEC", {"JOB_CONFIG": 9}),
     ]
+    directions = await bench.read("DIRECTIONS")
+    for decompress in (0, 1):
+        built = directions >> (16 + 4 * decompress) & 15
+        cases += [("UNSUPPORTED_CODEC", {"JOB_CONFIG": codec | decompress << 4}) for codec in range(16) if not built >> codec & 1]
     for expected, change in cases:
         assert await bench.job(ZVC, **{**job, **change}) == expected, change
     await bench.settle()
@@ -286,6 +288,9 @@ TESTS = 6 + len(PROFILES) - 1 + 11
 TWO_PORTS = {"ENCODE_LANES": 3, "DECODE_LANES": 4, "MEMORY_PORTS": 2, "STREAM_BYTES": 16}
 
 
+NAMED = {name: build for name, build in engine_builds(checkout()).items() if build.description}
+
+
 A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
 
 
@@ -308,12 +313,19 @@ def test_two_memory_ports(icarus):
     run_engine(icarus, TWO_PORTS, 3, A_FEW)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMED)
+def test_named_builds(name):
+    """The same with the parameters of each named build, but for the size of its blocks."""
+    run_engine("verilator", NAMED[name].parameters, TESTS)
+
+
 def run_engine(simulator, parameters, expected_tests, test_filter=None):
     run_cocotb(
         __file__,
         core="tensorpress:rtl:engine",
         toplevel="tensorpress_engine",
-        parameters={**parameters, "BLOCK_BYTES": BLOCK, "CODECS": 3},
+        parameters={"CODECS": 3, **parameters, "BLOCK_BYTES": BLOCK},
         extra_env={"MEMORY_PORTS": str(parameters.get("MEMORY_PORTS", 1))},
         simulator=simulator,
         expected_tests=expected_tests,
