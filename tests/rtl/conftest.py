@@ -16,11 +16,16 @@ NO_ICARUS = "Icarus Verilog (iverilog) is not installed"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the variants that ``icarus_runs`` leaves out as slow: Icarus sees in one variant what was never reset, and is slow."""
+    """Mark the variants that ``icarus_runs`` leaves out as slow: Icarus sees in one variant what was never reset, and is slow.
+
+    With ``alone=True`` Verilator leaves that one to Icarus.
+    """
     for item in items:
         runs = item.get_closest_marker("icarus_runs")
-        name = item.name.partition("[")[2].rstrip("]")
-        if runs is not None and name.startswith("icarus-") and name.removeprefix("icarus-") not in runs.args:
+        if runs is None or "[" not in item.name:
+            continue
+        simulator, _, variant = item.name.partition("[")[2].rstrip("]").partition("-")
+        if variant not in runs.args if simulator == "icarus" else variant in runs.args and runs.kwargs.get("alone", False):
             item.add_marker(pytest.mark.slow)
 
 

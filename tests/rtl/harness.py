@@ -180,7 +180,6 @@ def _environment(simulator: str) -> dict[str, str]:
     env = verilator_root.prepare() if simulator == "verilator" else dict(os.environ)
     for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         env.pop(name, None)
-    env.setdefault("TENSORPRESS_NO_NUMBA", "1")  # the tests code little; loading compiled coders takes longer than the plain ones
     # cocotbext-axi still imports names that cocotb 2 has renamed
     env["PYTHONWARNINGS"] = "ignore::DeprecationWarning,ignore::FutureWarning"
     # cocotb would rewrite the assertions of every module that a test imports, numba's hundreds among them: minutes of start-up

@@ -294,7 +294,7 @@ NAMED = {name: build for name, build in engine_builds(checkout()).items() if bui
 A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
 
 
-@pytest.mark.icarus_runs("1-3")
+@pytest.mark.icarus_runs("1-3", alone=True)
 @pytest.mark.parametrize(
     "lanes",
     [

@@ -2,7 +2,7 @@
 //
 // selftest_copy: copies BURSTS bursts from address 0 to address 65536, one after the other; with one fault, to test the memory model and the AXI checker.
 //
-// FAULT 0: none. 1: 17 beats. 2: crosses 4 KiB. 3: size 2. 4: araddr changes while it waits. 5: awvalid falls while it waits. 6: wlast a beat early.
+// fault 0: none. 1: 17 beats. 2: crosses 4 KiB. 3: size 2. 4: araddr changes while it waits. 5: awvalid falls while it waits. 6: wlast a beat early.
 // 7: writes outside of the destination. 8: waits for arready before it asserts arvalid. 9: burst type FIXED.
 
 `resetall
@@ -10,11 +10,11 @@
 `default_nettype none
 
 module selftest_copy #(
-    parameter BURSTS = 40,  // 1..512
-    parameter FAULT  = 0    // 0..9
+    parameter BURSTS = 40  // 1..512
 ) (
     input  wire        clk,
     input  wire        rst,
+    input  wire [ 3:0] fault,          // 0..9, constant
     output wire        finished,
     output wire [ 7:0] errors,
     output wire [31:0] m_axi_araddr,
@@ -55,25 +55,25 @@ module selftest_copy #(
   reg address_done_q, waited_q;
   reg  [63:0] words[0:31];
 
-  wire [ 4:0] length = (FAULT == 1) ? 5'd16 : 5'd15;
-  wire        stalled = (FAULT == 4 || FAULT == 5) && waited_q;
+  wire [ 4:0] length = (fault == 4'd1) ? 5'd16 : 5'd15;
+  wire        stalled = (fault == 4'd4 || fault == 4'd5) && waited_q;
 
   assign finished      = state_q == FINISHED;
   assign errors        = errors_q;
-  assign m_axi_araddr  = offset_q + ((FAULT == 2) ? 32'd64 : 32'd0) + ((FAULT == 4 && waited_q) ? 32'd8 : 32'd0);
+  assign m_axi_araddr  = offset_q + ((fault == 4'd2) ? 32'd64 : 32'd0) + ((fault == 4'd4 && waited_q) ? 32'd8 : 32'd0);
   assign m_axi_arlen   = {3'd0, length};
-  assign m_axi_arsize  = (FAULT == 3) ? 3'd2 : 3'd3;
-  assign m_axi_arburst = (FAULT == 9) ? 2'd0 : 2'd1;
-  assign m_axi_arvalid = state_q == READ_ADDRESS && (FAULT != 8 || m_axi_arready);
+  assign m_axi_arsize  = (fault == 4'd3) ? 3'd2 : 3'd3;
+  assign m_axi_arburst = (fault == 4'd9) ? 2'd0 : 2'd1;
+  assign m_axi_arvalid = state_q == READ_ADDRESS && (fault != 4'd8 || m_axi_arready);
   assign m_axi_rready  = state_q == READ_DATA;
-  assign m_axi_awaddr  = 32'd65536 + offset_q + ((FAULT == 7) ? 32'd65536 : 32'd0);
+  assign m_axi_awaddr  = 32'd65536 + offset_q + ((fault == 4'd7) ? 32'd65536 : 32'd0);
   assign m_axi_awlen   = {3'd0, length};
   assign m_axi_awsize  = 3'd3;
   assign m_axi_awburst = 2'd1;
-  assign m_axi_awvalid = state_q == WRITE && !address_done_q && !(FAULT == 5 && stalled);
+  assign m_axi_awvalid = state_q == WRITE && !address_done_q && !(fault == 4'd5 && stalled);
   assign m_axi_wdata   = words[beat_q];
   assign m_axi_wstrb   = 8'hFF;
-  assign m_axi_wlast   = beat_q == length - ((FAULT == 6) ? 5'd1 : 5'd0);
+  assign m_axi_wlast   = beat_q == length - ((fault == 4'd6) ? 5'd1 : 5'd0);
   assign m_axi_wvalid  = state_q == WRITE && beat_q <= length;
   assign m_axi_bready  = state_q == RESPONSE;
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import cocotb
@@ -16,13 +17,14 @@ from lib.profiles import PROFILES
 BURSTS = 40
 LENGTH = BURSTS * 128
 DESTINATION = 65536
+FAULT = int(os.environ.get("FAULT", "0"))
 REGIONS = [Region(0, LENGTH, write=False, name="source"), Region(DESTINATION, DESTINATION + LENGTH, read=False, name="destination")]
 
 
 async def copy(dut, memory, timeout=20_000):
     data = random.Random(LENGTH).randbytes(LENGTH)
     memory.write(0, data)
-    await start(dut)
+    await start(dut, fault=FAULT)
     for _ in range(timeout):
         await RisingEdge(dut.clk)
         if int(dut.finished.value):
@@ -53,7 +55,7 @@ async def latency_is_as_asked(dut):
     cycles = []
     for latency in (5, 25):
         memory = AxiMemory(dut, regions=REGIONS, latency=(latency, latency))
-        await start(dut)
+        await start(dut, fault=FAULT)
         while not int(dut.finished.value):
             await RisingEdge(dut.clk)
         cycles.append(memory.checker.cycle)
@@ -74,7 +76,7 @@ async def errors_come_where_asked(dut):
 @cocotb.test()
 async def reset_clears(dut):
     memory = AxiMemory(dut, regions=REGIONS)
-    await start(dut)
+    await start(dut, fault=FAULT)
     await wait_cycles(dut, 300)
     dut.rst.value = 1
     await RisingEdge(dut.clk)
@@ -91,7 +93,8 @@ def run(simulator, fault=0, expected_tests=13, test_filter=None):
         core=None,
         extra_sources=["selftest_copy.v"],
         toplevel="selftest_copy",
-        parameters={"FAULT": fault, "BURSTS": BURSTS},
+        parameters={"BURSTS": BURSTS},
+        extra_env={"FAULT": str(fault)},
         simulator=simulator,
         expected_tests=expected_tests,
         test_filter=test_filter,
