@@ -31,7 +31,7 @@ def test_rows(engine: Engine) -> None:
         assert row["network"] == "net"
         assert row["kind"] == {"act/a": "act", "d": "weight"}[row["tensor"]]
         assert row["device"] == engine.device.name
-        assert row["lanes"] == 8
+        assert row["lanes"] == engine.capabilities.lanes
         assert row["values"] == row["raw_bytes"] == {"act/a": 20_000, "d": 30_000}[row["tensor"]]
         if row["codec"] == "raw":
             assert row["coded_bytes"] == row["raw_bytes"] + 8 * -(-row["values"] // 4096)
