@@ -242,7 +242,7 @@ def copy_tree() -> None:
 
 def run(test: str) -> tuple[int, str]:
     """Run one pytest node in the copy; returns exit code and output."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", test]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "--slow", test]
     try:
         result = subprocess.run(command, cwd=COPY, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:

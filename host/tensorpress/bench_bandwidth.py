@@ -195,8 +195,7 @@ def run_chain(cases: Sequence[Case], endpoint: Endpoint, direction: Direction) -
 
 def bound(engine: Engine, codec: str, direction: Direction, endpoint: Endpoint, ratio: float) -> float:
     """Values a cycle that a build cannot exceed: those of its lanes, of its raw side, and of its memory with data of this ratio."""
-    can = engine.capabilities
-    lanes = can.encode_lanes if direction == "compress" else can.decode_lanes
+    lanes = engine.capabilities.lanes_of(direction)
     coded, raw = _port_bytes(engine, direction, endpoint)
     return min(lanes * VALUES_PER_LANE.get(codec, 1), raw, coded * ratio)
 
@@ -308,11 +307,10 @@ def limits(engine: Engine, direction: Direction, endpoint: Endpoint, clock_mhz: 
     The lanes are counted with one value a cycle, the rate of apack and ebpc.
     """
     can = engine.capabilities
-    lanes = can.encode_lanes if direction == "compress" else can.decode_lanes
     coded, raw = _port_bytes(engine, direction, endpoint)
     return {
         "port": coded * clock_mhz / 1e3,
-        "lanes": lanes * can.width / 8 * clock_mhz / 1e3,
+        "lanes": can.lanes_of(direction) * can.width / 8 * clock_mhz / 1e3,
         "raw side": raw * clock_mhz / 1e3,
     }
 

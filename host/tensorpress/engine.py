@@ -104,6 +104,10 @@ class Capabilities:
             decode_codecs=names(fields["DECODE_CODECS"]),
         )
 
+    def lanes_of(self, direction: Direction) -> int:
+        """Return the number of lanes that work in a direction."""
+        return self.encode_lanes if direction == "compress" else self.decode_lanes
+
     def codecs_of(self, direction: Direction) -> tuple[str, ...]:
         """Return the codecs that the hardware has for a direction."""
         return self.encode_codecs if direction == "compress" else self.decode_codecs

@@ -16,16 +16,17 @@ NO_ICARUS = "Icarus Verilog (iverilog) is not installed"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the variants that ``icarus_runs`` leaves out as slow: Icarus sees in one variant what was never reset, and is slow.
+    """Of a test with ``icarus_runs``, share the variants out between the simulators; what is left over is slow.
 
-    With ``alone=True`` Verilator leaves that one to Icarus.
+    Those named run under Icarus, which sees what was never reset but is slow, the others under Verilator; or all, where there is no Icarus.
     """
+    installed = shutil.which("iverilog") is not None
     for item in items:
         runs = item.get_closest_marker("icarus_runs")
-        if runs is None or "[" not in item.name:
+        if runs is None:
             continue
         simulator, _, variant = item.name.partition("[")[2].rstrip("]").partition("-")
-        if variant not in runs.args if simulator == "icarus" else variant in runs.args and runs.kwargs.get("alone", False):
+        if variant not in runs.args if simulator == "icarus" else installed and variant in runs.args:
             item.add_marker(pytest.mark.slow)
 
 

@@ -33,15 +33,6 @@ Networks = Annotated[
         metavar="NETWORK...", help="Weights and activations: .npz, .safetensors, .tpz; models: .tflite, .onnx.", show_default=False
     ),
 ]
-Inputs = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--inputs",
-        metavar="DIR|FILE",
-        help="What models (.tflite, .onnx) are run with: .npz, .npy, images, or folders of them. Without: random numbers.",
-        rich_help_panel=o.TENSORS,
-    ),
-]
 Layers = Annotated[bool, typer.Option("--layers", help="Print the tables of all layers, too.", rich_help_panel=o.OUTPUT)]
 Out = Annotated[
     Path | None,
@@ -161,7 +152,7 @@ def apack(
     out: Out = None,
     json: o.Json = None,
     layers: Layers = False,
-    inputs: Inputs = None,
+    inputs: o.ModelInputs = None,
     manifest: o.Manifest = None,
     tables: Annotated[
         str,
@@ -278,7 +269,7 @@ def ebpc(
     out: Out = None,
     json: o.Json = None,
     layers: Layers = False,
-    inputs: Inputs = None,
+    inputs: o.ModelInputs = None,
     manifest: o.Manifest = None,
     order: Annotated[
         str,
@@ -416,7 +407,7 @@ def cdma(
     out: Out = None,
     json: o.Json = None,
     layers: Layers = False,
-    inputs: Inputs = None,
+    inputs: o.ModelInputs = None,
     manifest: o.Manifest = None,
     width: Annotated[
         str,

@@ -285,22 +285,23 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
 TESTS = 6 + len(PROFILES) - 1 + 11
 
 
+UNEQUAL = {"ENCODE_LANES": 1, "DECODE_LANES": 3}
 TWO_PORTS = {"ENCODE_LANES": 3, "DECODE_LANES": 4, "MEMORY_PORTS": 2, "STREAM_BYTES": 16}
 
 
 NAMED = {name: build for name, build in engine_builds(checkout()).items() if build.description}
 
 
-A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
+A_FEW = r"edges_equal_the_model/name=1/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none|abort"
 
 
-@pytest.mark.icarus_runs("1-3", alone=True)
+@pytest.mark.icarus_runs()
 @pytest.mark.parametrize(
     "lanes",
     [
         pytest.param({"LANES": 1}, id="1"),
-        pytest.param({"LANES": 3}, id="3"),
-        pytest.param({"ENCODE_LANES": 1, "DECODE_LANES": 3}, id="1-3"),
+        pytest.param({"LANES": 3}, id="3", marks=pytest.mark.slow),
+        pytest.param(UNEQUAL, id="1-3"),
         pytest.param(TWO_PORTS, id="two_ports", marks=pytest.mark.slow),
     ],
 )
@@ -308,9 +309,10 @@ def test_tensorpress_engine(simulator, lanes):
     run_engine(simulator, lanes, TESTS)
 
 
-def test_two_memory_ports(icarus):
-    """A few of the tests; the rest with ``--slow``, and in tests/system/test_memory_ports.py."""
-    run_engine(icarus, TWO_PORTS, 3, A_FEW)
+@pytest.mark.parametrize("lanes", [pytest.param(UNEQUAL, id="1-3"), pytest.param(TWO_PORTS, id="two_ports")])
+def test_a_few_in_icarus(icarus, lanes):
+    """The rest with ``--slow``."""
+    run_engine(icarus, lanes, 4, A_FEW)
 
 
 @pytest.mark.slow
