@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import cocotb
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from lib.axi import Region
 from lib.engine_bench import PAYLOAD, RAW, EngineBench
 from lib.profiles import PROFILES
 from tensorpress.codecs import Coded, Coding, encode, index_entry
-from tensorpress.device.builds import checkout, engine_builds
+from tensorpress.device.builds import checkout, engine_build
 
 BLOCK = 512
 NOWHERE = [Region(0, 0)]
@@ -97,10 +99,9 @@ async def bad_jobs_are_refused(dut):
         ("BAD_ADDRESS", {"JOB_INDEX_ADDRESS": 0xFFFF_FFF8, "values": 200}),
         ("BAD_ADDRESS", {"JOB_PAYLOAD_ADDRESS": 0xFFFF_FFF8}),
     ]
-    directions = await bench.read("DIRECTIONS")
-    for decompress in (0, 1):
-        built = directions >> (16 + 4 * decompress) & 15
-        cases += [("UNSUPPORTED_CODEC", {"JOB_CONFIG": codec | decompress << 4}) for codec in range(16) if not built >> codec & 1]
+    codecs = int(os.environ["CODECS"])
+    missing = [codec for codec in range(16) if not (codecs | 1) >> codec & 1]
+    cases += [("UNSUPPORTED_CODEC", {"JOB_CONFIG": codec | decompress << 4}) for codec in missing for decompress in (0, 1)]
     for expected, change in cases:
         assert await bench.job(ZVC, **{**job, **change}) == expected, change
     await bench.settle()
@@ -285,23 +286,19 @@ async def abort_at_any_time_leaves_a_clean_engine(dut):
 TESTS = 6 + len(PROFILES) - 1 + 11
 
 
-UNEQUAL = {"ENCODE_LANES": 1, "DECODE_LANES": 3}
 TWO_PORTS = {"ENCODE_LANES": 3, "DECODE_LANES": 4, "MEMORY_PORTS": 2, "STREAM_BYTES": 16}
 
 
-NAMED = {name: build for name, build in engine_builds(checkout()).items() if build.description}
+A_FEW = r"edges_equal_the_model/name=0/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none"
 
 
-A_FEW = r"edges_equal_the_model/name=1/stream=True|error_responses|jobs_of_a_queue_overlap/profile=none|abort"
-
-
-@pytest.mark.icarus_runs()
+@pytest.mark.icarus_runs("1-3")
 @pytest.mark.parametrize(
     "lanes",
     [
         pytest.param({"LANES": 1}, id="1"),
-        pytest.param({"LANES": 3}, id="3", marks=pytest.mark.slow),
-        pytest.param(UNEQUAL, id="1-3"),
+        pytest.param({"LANES": 3}, id="3"),
+        pytest.param({"ENCODE_LANES": 1, "DECODE_LANES": 3}, id="1-3"),
         pytest.param(TWO_PORTS, id="two_ports", marks=pytest.mark.slow),
     ],
 )
@@ -309,26 +306,26 @@ def test_tensorpress_engine(simulator, lanes):
     run_engine(simulator, lanes, TESTS)
 
 
-@pytest.mark.parametrize("lanes", [pytest.param(UNEQUAL, id="1-3"), pytest.param(TWO_PORTS, id="two_ports")])
-def test_a_few_in_icarus(icarus, lanes):
-    """The rest with ``--slow``."""
-    run_engine(icarus, lanes, 4, A_FEW)
+def test_two_memory_ports(icarus):
+    """A few of the tests; the rest with ``--slow``, and in tests/system/test_memory_ports.py."""
+    run_engine(icarus, TWO_PORTS, 3, A_FEW)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", ["full", "inference", "small"])
 def test_named_builds(name):
     """The same with the parameters of each named build, but for the size of its blocks."""
-    run_engine("verilator", NAMED[name].parameters, TESTS)
+    run_engine("verilator", engine_build(checkout(), name).parameters, TESTS)
 
 
 def run_engine(simulator, parameters, expected_tests, test_filter=None):
+    parameters = {"CODECS": 3, **parameters, "BLOCK_BYTES": BLOCK}
     run_cocotb(
         __file__,
         core="tensorpress:rtl:engine",
         toplevel="tensorpress_engine",
-        parameters={"CODECS": 3, **parameters, "BLOCK_BYTES": BLOCK},
-        extra_env={"MEMORY_PORTS": str(parameters.get("MEMORY_PORTS", 1))},
+        parameters=parameters,
+        extra_env={"CODECS": str(parameters["CODECS"]), "MEMORY_PORTS": str(parameters.get("MEMORY_PORTS", 1))},
         simulator=simulator,
         expected_tests=expected_tests,
         test_filter=test_filter,
